@@ -1,0 +1,3 @@
+//! Small parts without an opinion: tokens, timers, buffers.
+
+pub mod token;

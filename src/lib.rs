@@ -1,0 +1,30 @@
+//! wayside: a small transparent TCP proxy. This file is the map of the house.
+//!
+//! | question | module |
+//! |---|---|
+//! | who schedules a connection's work? | [`worker`] |
+//! | where does a connection come from and where does it want to go? | [`listener`], [`resolve`] |
+//! | what is a connection's whole life? | [`flow`] |
+//! | where does a byte wait? | [`flow`]`::transit` |
+//! | who understands a byte? | [`wire`] |
+//! | who counts it? | [`metrics`] |
+//! | who answers the operator? | [`admin`], [`commands`] |
+//! | what may be set? | [`cli`], [`config`] |
+//! | who touches the kernel? | [`sys`] |
+//!
+//! Imports point down this list: `main cli config commands worker listener flow kit resolve admin
+//! wire metrics base sys`. `tests/house.rs` checks it.
+
+pub mod admin;
+pub mod base;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod flow;
+pub mod kit;
+pub mod listener;
+pub mod metrics;
+pub mod resolve;
+pub mod sys;
+pub mod wire;
+pub mod worker;

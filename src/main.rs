@@ -1,0 +1,3 @@
+//! The program: parse, dispatch.
+
+fn main() {}

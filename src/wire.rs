@@ -1,0 +1,4 @@
+//! Sans-IO: bytes in, meaning out. No socket, no clock, no kernel.
+
+pub mod detect;
+pub mod reply;

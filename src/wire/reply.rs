@@ -1,0 +1,1 @@
+//! The answers wayside gives in its own name, as bytes.

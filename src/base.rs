@@ -1,3 +1,7 @@
-//! Small parts without an opinion: tokens, timers, buffers.
+//! Small parts without an opinion: tokens, time, timers, buffers.
 
+pub mod buffers;
+pub mod gate;
+pub mod time;
 pub mod token;
+pub mod wheel;

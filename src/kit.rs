@@ -1,1 +1,60 @@
-//! kit
+//! What a flow may borrow for one turn.
+
+use crate::base::buffers::{Buffers, READ_SIZE};
+use crate::base::gate::Gate;
+use crate::base::time::Moment;
+use crate::config::Config;
+use crate::metrics::{Counter, Metrics};
+use crate::resolve::Resolver;
+use crate::sys;
+use crate::sys::pipe::Pipes;
+use mio::Registry;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// The worker's means, lent to one flow at a time.
+pub struct Kit {
+    /// This turn's time.
+    pub now: Moment,
+    /// The same, for those who keep their own deadlines.
+    pub instant: Instant,
+    /// Where sockets are registered.
+    pub registry: Registry,
+    /// What the user wants.
+    pub config: Config,
+    /// Read into by every lane in turn; what a socket does not take at once moves to `buffers`.
+    pub hot: Box<[u8]>,
+    /// Where bytes wait.
+    pub buffers: Buffers,
+    /// Where bulky bytes wait.
+    pub pipes: Pipes,
+    /// Who counts.
+    pub metrics: Metrics,
+    /// Who knows the addresses of names.
+    pub resolver: Resolver,
+    /// One line a second about connections that are turned away.
+    pub refusals: Gate,
+    /// The addresses that connections reach us on, and that must never be dialled.
+    pub own: Vec<SocketAddr>,
+}
+
+impl Kit {
+    /// The size of the shared read buffer.
+    pub const HOT: usize = READ_SIZE;
+
+    /// Whether a connection to `addr` would come back to us.
+    pub fn is_own(&self, addr: SocketAddr) -> bool {
+        let addr = sys::socket::canonical(addr);
+        self.own.iter().any(|own| {
+            own.port() == addr.port()
+                && (own.ip() == addr.ip()
+                    || ((own.ip().is_unspecified() || addr.ip().is_unspecified())
+                        && sys::socket::is_local(addr.ip())))
+        })
+    }
+
+    /// A process-wide counter moves.
+    pub fn count(&mut self, counter: Counter) {
+        self.metrics.count(counter);
+    }
+}

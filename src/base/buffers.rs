@@ -1,0 +1,140 @@
+//! Where bytes wait that a socket would not take: pooled, counted, bounded.
+
+/// What one read takes at most, and so what one lane can ever have waiting. 64 KiB halves the cost of bulk
+/// over 16 KiB (0.276 against 0.487 CPU seconds per GB); 256 KiB gains nothing for small messages.
+pub const READ_SIZE: usize = 64 * 1024;
+/// The smaller of the two sizes of buffer: most of what waits is the tail of a small message.
+const SMALL: usize = 4 * 1024;
+/// Free buffers kept for the next need, of each size: 1 MiB and 256 KiB.
+const KEEP_LARGE: usize = 16;
+const KEEP_SMALL: usize = 64;
+
+/// Bytes on their way, in a buffer of the pool.
+#[derive(Debug)]
+pub struct Held {
+    buffer: Box<[u8]>,
+    start: u32,
+    end: u32,
+}
+
+impl Held {
+    /// The bytes that wait.
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// How many bytes wait.
+    pub fn len(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// Whether none does.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// The first `count` bytes have gone.
+    pub fn consume(&mut self, count: usize) {
+        self.start = self.end.min(self.start.saturating_add(u32::try_from(count).unwrap_or(u32::MAX)));
+    }
+}
+
+/// The pool.
+#[derive(Debug)]
+pub struct Buffers {
+    small: Vec<Box<[u8]>>,
+    large: Vec<Box<[u8]>>,
+    held: usize,
+    budget: usize,
+}
+
+impl Buffers {
+    /// A pool that lends at most `budget` bytes; see [`Buffers::is_spent`] for what happens then.
+    pub fn new(budget: usize) -> Buffers {
+        Buffers { small: Vec::new(), large: Vec::new(), held: 0, budget }
+    }
+
+    /// True when the pool has lent what it may. A lane must then not take bytes from a socket before it knows
+    /// that the other will take them; they wait in the kernel instead.
+    pub fn is_spent(&self) -> bool {
+        self.held + READ_SIZE > self.budget
+    }
+
+    /// Bytes of buffers lent at this moment.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Keeps `bytes`, of which there are at most [`READ_SIZE`].
+    pub fn hold(&mut self, bytes: &[u8]) -> Held {
+        debug_assert!(bytes.len() <= READ_SIZE, "a lane holds one read at most");
+        let mut buffer = if bytes.len() <= SMALL {
+            self.small.pop().unwrap_or_else(|| vec![0; SMALL].into_boxed_slice())
+        } else {
+            self.large.pop().unwrap_or_else(|| vec![0; READ_SIZE].into_boxed_slice())
+        };
+        self.held += buffer.len();
+        buffer[..bytes.len()].copy_from_slice(bytes);
+        Held { buffer, start: 0, end: bytes.len() as u32 }
+    }
+
+    /// Takes a buffer back.
+    pub fn give_back(&mut self, held: Held) {
+        self.held = self.held.saturating_sub(held.buffer.len());
+        let (pool, keep) = if held.buffer.len() == SMALL {
+            (&mut self.small, KEEP_SMALL)
+        } else {
+            (&mut self.large, KEEP_LARGE)
+        };
+        if pool.len() < keep {
+            pool.push(held.buffer);
+        }
+    }
+
+    /// Gives the free buffers back to the allocator; true if there were any.
+    pub fn trim(&mut self) -> bool {
+        let any = !self.small.is_empty() || !self.large.is_empty();
+        self.small = Vec::new();
+        self.large = Vec::new();
+        any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_comes_out_in_order() {
+        let mut pool = Buffers::new(1 << 20);
+        let mut held = pool.hold(b"hello");
+        held.consume(2);
+        assert_eq!(held.bytes(), b"llo");
+        held.consume(99);
+        assert!(held.is_empty());
+        pool.give_back(held);
+        assert_eq!(pool.held(), 0);
+    }
+
+    #[test]
+    fn the_budget_is_spent_before_it_is_exceeded() {
+        let mut pool = Buffers::new(3 * READ_SIZE);
+        let mut lent = Vec::new();
+        while !pool.is_spent() {
+            lent.push(pool.hold(&[7; READ_SIZE]));
+        }
+        assert_eq!(lent.len(), 3);
+        pool.give_back(lent.remove(0));
+        assert!(!pool.is_spent());
+    }
+
+    #[test]
+    fn trimming_frees_what_is_not_lent() {
+        let mut pool = Buffers::new(1 << 20);
+        let held = pool.hold(b"x");
+        assert!(!pool.trim());
+        pool.give_back(held);
+        assert!(pool.trim());
+        assert!(!pool.trim());
+    }
+}

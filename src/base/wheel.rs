@@ -1,0 +1,154 @@
+//! A lazy timer wheel: entries are put in and come out, and are never moved or cancelled.
+//!
+//! The owner of a timer keeps the deadline itself and remembers when its valid entry comes out. Refreshing a
+//! deadline is then one store: when the old entry comes out, the owner is asked and put in anew. An entry that
+//! comes out at another time than the remembered one is stale, and its owner drops it.
+
+use crate::base::time::Moment;
+use crate::base::token::Key;
+
+/// Slots of the wheel. Deadlines beyond its span come out early, and the owner puts them in anew.
+const SLOTS: usize = 1024;
+/// One slot's time, in microseconds: no timer here needs better than 8 ms.
+const TICK_MICROS: u64 = 8_000;
+
+/// A wheel of 1,024 slots of 8 ms.
+pub struct Wheel {
+    slots: Vec<Vec<(Key, Moment)>>,
+    occupied: [u64; SLOTS / 64],
+    /// All slots up to this tick are empty.
+    passed: u64,
+}
+
+impl Default for Wheel {
+    fn default() -> Self {
+        Wheel { slots: (0..SLOTS).map(|_| Vec::new()).collect(), occupied: [0; SLOTS / 64], passed: 0 }
+    }
+}
+
+impl Wheel {
+    /// Sees to it that `key` comes out at `deadline` or, where that is beyond the wheel's span of 8.2 s, earlier.
+    /// `armed` is when its valid entry comes out ([`Moment::NEVER`] for none); an earlier one takes its place.
+    pub fn arm(&mut self, deadline: Moment, armed: &mut Moment, key: Key) {
+        if deadline == Moment::NEVER {
+            return;
+        }
+        let tick = deadline.micros().div_ceil(TICK_MICROS).clamp(self.passed + 1, self.passed + SLOTS as u64 - 1);
+        let comes_out = Moment::from_micros(tick * TICK_MICROS);
+        if comes_out >= *armed {
+            return;
+        }
+        *armed = comes_out;
+        let slot = slot_of(tick);
+        self.slots[slot].push((key, comes_out));
+        self.occupied[slot / 64] |= 1 << (slot % 64);
+    }
+
+    /// Takes out all entries whose time has come and hands them to `fire`, each with the time it was armed for.
+    pub fn advance(&mut self, now: Moment, mut fire: impl FnMut(Key, Moment)) {
+        let until = now.micros() / TICK_MICROS;
+        if until <= self.passed {
+            return;
+        }
+        let steps = (until - self.passed).min(SLOTS as u64);
+        let first = self.passed + 1;
+        self.passed = until;
+        for tick in first..first + steps {
+            let slot = slot_of(tick);
+            if self.occupied[slot / 64] & 1 << (slot % 64) == 0 {
+                continue;
+            }
+            self.occupied[slot / 64] &= !(1 << (slot % 64));
+            for (key, comes_out) in self.slots[slot].drain(..) {
+                fire(key, comes_out);
+            }
+            // A burst's slot would otherwise keep its memory for ever.
+            self.slots[slot].shrink_to(64);
+        }
+    }
+
+    /// When the next entry comes out; `None` where there is none.
+    pub fn next(&self) -> Option<Moment> {
+        (self.passed + 1..self.passed + SLOTS as u64)
+            .find(|&tick| {
+                let slot = slot_of(tick);
+                self.occupied[slot / 64] & 1 << (slot % 64) != 0
+            })
+            .map(|tick| Moment::from_micros(tick * TICK_MICROS))
+    }
+}
+
+fn slot_of(tick: u64) -> usize {
+    (tick % SLOTS as u64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(slot: u32) -> Key {
+        Key { slot, generation: 1 }
+    }
+
+    fn put(wheel: &mut Wheel, micros: u64, slot: u32) -> Moment {
+        let mut armed = Moment::NEVER;
+        wheel.arm(Moment::from_micros(micros), &mut armed, key(slot));
+        armed
+    }
+
+    fn fired(wheel: &mut Wheel, millis: u64) -> Vec<u32> {
+        let mut out = Vec::new();
+        wheel.advance(Moment::from_micros(millis * 1000), |key, _| out.push(key.slot));
+        out
+    }
+
+    #[test]
+    fn entries_come_out_at_their_time_and_not_before() {
+        let mut wheel = Wheel::default();
+        put(&mut wheel, 100_000, 1);
+        put(&mut wheel, 50_000, 2);
+        assert_eq!(fired(&mut wheel, 47), []);
+        assert_eq!(fired(&mut wheel, 56), [2]);
+        assert_eq!(fired(&mut wheel, 99), []);
+        assert_eq!(fired(&mut wheel, 104), [1]);
+        assert_eq!(wheel.next(), None);
+    }
+
+    #[test]
+    fn a_deadline_beyond_the_span_comes_out_early_and_once() {
+        let mut wheel = Wheel::default();
+        put(&mut wheel, 60_000_000, 1);
+        assert_eq!(fired(&mut wheel, 8_000), []);
+        assert_eq!(fired(&mut wheel, 8_200), [1]);
+        assert_eq!(fired(&mut wheel, 120_000), []);
+    }
+
+    #[test]
+    fn a_past_deadline_comes_out_at_the_next_tick() {
+        let mut wheel = Wheel::default();
+        assert_eq!(fired(&mut wheel, 80), []);
+        put(&mut wheel, 0, 3);
+        assert_eq!(wheel.next(), Some(Moment::from_micros(88_000)));
+        assert_eq!(fired(&mut wheel, 88), [3]);
+    }
+
+    #[test]
+    fn only_an_earlier_deadline_makes_a_new_entry() {
+        let mut wheel = Wheel::default();
+        let mut armed = put(&mut wheel, 80_000, 1);
+        wheel.arm(Moment::from_micros(90_000), &mut armed, key(1));
+        assert_eq!(armed, Moment::from_micros(80_000));
+        wheel.arm(Moment::from_micros(30_000), &mut armed, key(1));
+        assert_eq!(armed, Moment::from_micros(32_000));
+        assert_eq!(fired(&mut wheel, 200), [1, 1]);
+    }
+
+    #[test]
+    fn a_long_sleep_loses_nothing() {
+        let mut wheel = Wheel::default();
+        for n in 0..2000 {
+            put(&mut wheel, u64::from(n) * 4_000, n);
+        }
+        assert_eq!(fired(&mut wheel, 3_600_000).len(), 2000);
+    }
+}

@@ -1,0 +1,157 @@
+//! Finding the upstream: addresses of a name, one non-blocking connect at a time, each with its own time-out.
+
+use crate::base::time::Moment;
+use crate::base::token::Source;
+use crate::flow::end::End;
+use crate::flow::{Ending, Flow, Next, Stage};
+use crate::kit::Kit;
+use crate::metrics::{Counter, Direction};
+use crate::resolve::{Answer, NameId};
+use crate::sys::socket;
+use mio::Interest;
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What both sockets of a flow are registered for: once, edge-triggered, and never changed.
+pub const INTERESTS: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
+
+/// A connect under way.
+#[derive(Debug)]
+pub struct Dial {
+    /// When this address has had its time.
+    pub until: Moment,
+    /// When this address was tried.
+    began: Moment,
+    /// The addresses to try next; a box, because most targets have one address.
+    others: Option<Box<VecDeque<SocketAddr>>>,
+}
+
+impl Flow {
+    /// Begins with a target that is an address.
+    pub fn dial(&mut self, target: SocketAddr, kit: &mut Kit) -> Next {
+        self.dial_in_turn(target, None, kit)
+    }
+
+    /// Begins with a target that is a name.
+    pub fn resolve(&mut self, name: NameId, port: u16, kit: &mut Kit) -> Next {
+        self.stage = Stage::Resolving(name, port);
+        self.resolving(name, port, kit)
+    }
+
+    /// Whether it waits for a name.
+    pub fn is_resolving(&self) -> bool {
+        matches!(self.stage, Stage::Resolving(..))
+    }
+
+    pub(super) fn resolving(&mut self, name: NameId, port: u16, kit: &mut Kit) -> Next {
+        if self.client.ready.is_failed() {
+            return Next::Close(Ending::ClientGone);
+        }
+        match kit.resolver.addresses(name, kit.instant, &kit.registry) {
+            Answer::Pending => Next::Wait,
+            Answer::Failed(failure) => {
+                self.account.refused(failure.as_str());
+                self.refuse(kit)
+            }
+            Answer::Addresses(addresses) => {
+                let mut all: VecDeque<_> = addresses.iter().map(|&ip| SocketAddr::new(ip, port)).collect();
+                let Some(first) = all.pop_front() else {
+                    self.account.refused("no address");
+                    return self.refuse(kit);
+                };
+                let others = (!all.is_empty()).then(|| Box::new(all));
+                self.dial_in_turn(first, others, kit)
+            }
+        }
+    }
+
+    /// Tries `target`, and at once the next where that fails at once.
+    fn dial_in_turn(
+        &mut self,
+        mut target: SocketAddr,
+        mut others: Option<Box<VecDeque<SocketAddr>>>,
+        kit: &mut Kit,
+    ) -> Next {
+        loop {
+            if kit.is_own(target) {
+                kit.count(Counter::RefusedLoop(self.account.direction));
+                self.account.dialled(target);
+                self.account.refused("loop");
+                socket::reset(&self.client.stream);
+                return Next::Close(Ending::Loop);
+            }
+            self.account.dialled(target);
+            match self.connect(target, kit) {
+                Ok(end) => {
+                    self.upstream = Some(end);
+                    let until = kit.now.after(connect_timeout(self.account.direction, kit));
+                    self.stage = Stage::Dialing(Dial { until, began: kit.now, others });
+                    return Next::Wait;
+                }
+                Err(error) => self.dial_failed(&error, kit),
+            }
+            match others.as_mut().and_then(|others| others.pop_front()) {
+                Some(next) => target = next,
+                None => return self.refuse(kit),
+            }
+        }
+    }
+
+    fn connect(&self, target: SocketAddr, kit: &Kit) -> io::Result<End> {
+        let mut end = End::new(socket::dial(target)?);
+        kit.registry.register(&mut end.stream, Source::Upstream(self.key).token(), INTERESTS)?;
+        Ok(end)
+    }
+
+    pub(super) fn dialing(&mut self, kit: &mut Kit) -> Next {
+        if self.client.ready.is_failed() {
+            return Next::Close(Ending::ClientGone);
+        }
+        let Some(upstream) = &self.upstream else { return self.refuse(kit) };
+        if upstream.ready.is_failed() {
+            let error = socket::pending_error(&upstream.stream)
+                .unwrap_or_else(|| io::Error::from(io::ErrorKind::ConnectionRefused));
+            return self.dial_next(&error, kit);
+        }
+        // The first "writable" of a connecting socket says that it is connected.
+        if !upstream.ready.is_writable() {
+            return Next::Wait;
+        }
+        if let Stage::Dialing(dial) = &self.stage {
+            self.account.connected(kit.now.since(dial.began), kit);
+        }
+        self.stage = Stage::Relaying;
+        self.relaying(kit)
+    }
+
+    pub(super) fn dial_expired(&mut self, kit: &mut Kit) -> Next {
+        self.dial_next(&io::Error::from_raw_os_error(socket::TIMED_OUT), kit)
+    }
+
+    fn dial_next(&mut self, error: &io::Error, kit: &mut Kit) -> Next {
+        self.dial_failed(error, kit);
+        let others = match &mut self.stage {
+            Stage::Dialing(dial) => dial.others.take(),
+            _ => None,
+        };
+        let Some(mut others) = others else { return self.refuse(kit) };
+        match others.pop_front() {
+            Some(next) => self.dial_in_turn(next, Some(others), kit),
+            None => self.refuse(kit),
+        }
+    }
+
+    fn dial_failed(&mut self, error: &io::Error, kit: &mut Kit) {
+        self.upstream = None;
+        self.account.dial_failed(error, kit);
+    }
+}
+
+fn connect_timeout(direction: Direction, kit: &Kit) -> Duration {
+    match direction {
+        Direction::Inbound => kit.config.inbound_connect_timeout,
+        Direction::Outbound => kit.config.outbound_connect_timeout,
+    }
+}

@@ -1,0 +1,206 @@
+//! Two lanes and an observer; how ends and resets travel.
+
+use crate::base::time::Moment;
+use crate::flow::lane::{Fault, Progress};
+use crate::flow::{Ending, Flow, Next, Side, Stage};
+use crate::kit::Kit;
+use crate::sys::socket;
+use crate::wire::detect::DecidedBy;
+use std::io;
+use std::net::Shutdown;
+use std::time::Duration;
+
+/// How often a kernel is asked whether it has delivered what came before a reset.
+const DELIVERY_POLL: Duration = Duration::from_millis(10);
+
+impl Flow {
+    /// One turn of both lanes.
+    pub(super) fn relaying(&mut self, kit: &mut Kit) -> Next {
+        self.find_silent_resets();
+        let up = self.turn_up(kit);
+        let down = self.turn_down(kit);
+        if self.up.ended && !self.observer.is_done() {
+            self.give_up_detection(DecidedBy::Eof, kit);
+        }
+        match self.broken {
+            Some(side) => self.follow_reset(side, up, down, kit),
+            None if up == Progress::Over && down == Progress::Over => Next::Close(Ending::Finished),
+            None => self.follow_ends(up, down, kit),
+        }
+    }
+
+    /// A lane that has ended reads no more, and so cannot find out that its source was reset since.
+    fn find_silent_resets(&mut self) {
+        if self.broken.is_some() {
+            return;
+        }
+        if self.up.ended && self.client.ready.is_failed() {
+            self.break_side(Side::Client, socket::pending_error(&self.client.stream));
+        } else if self.down.ended
+            && let Some(upstream) = &self.upstream
+            && upstream.ready.is_failed()
+        {
+            self.break_side(Side::Upstream, socket::pending_error(&upstream.stream));
+        }
+    }
+
+    fn turn_up(&mut self, kit: &mut Kit) -> Progress {
+        if self.broken == Some(Side::Upstream) {
+            return Progress::Over;
+        }
+        let Some(upstream) = &mut self.upstream else { return Progress::Over };
+        let (observer, mut verdict) = (&mut self.observer, None);
+        let may_splice = observer.is_done();
+        let turned = self.up.turn(&mut self.client, upstream, kit, may_splice, |bytes| {
+            verdict = observer.client(bytes);
+        });
+        if let Some(verdict) = verdict {
+            self.decide(verdict, kit);
+        }
+        let progress = self.settle(turned, Side::Client, Side::Upstream);
+        self.note_end(self.up.ended, Side::Client);
+        progress
+    }
+
+    fn turn_down(&mut self, kit: &mut Kit) -> Progress {
+        if self.broken == Some(Side::Client) {
+            return Progress::Over;
+        }
+        let Some(upstream) = &mut self.upstream else { return Progress::Over };
+        let (observer, mut verdict) = (&mut self.observer, None);
+        let may_splice = observer.is_done();
+        let turned = self.down.turn(upstream, &mut self.client, kit, may_splice, |bytes| {
+            verdict = observer.server(bytes);
+        });
+        if let Some(verdict) = verdict {
+            self.decide(verdict, kit);
+        }
+        let progress = self.settle(turned, Side::Upstream, Side::Client);
+        self.note_end(self.down.ended, Side::Upstream);
+        progress
+    }
+
+    fn note_end(&mut self, ended: bool, side: Side) {
+        if ended && self.broken.is_none() {
+            self.account.first_end(side, "FIN");
+        }
+    }
+
+    /// A failed source has no more bytes; a failed sink takes none.
+    fn settle(&mut self, turned: Result<Progress, Fault>, source: Side, sink: Side) -> Progress {
+        match turned {
+            Ok(progress) => progress,
+            Err(Fault::Source(error)) => {
+                self.break_side(source, Some(error));
+                match source {
+                    Side::Client => self.up.end(),
+                    Side::Upstream => self.down.end(),
+                }
+            }
+            Err(Fault::Sink(error)) => {
+                self.break_side(sink, Some(error));
+                Progress::Over
+            }
+        }
+    }
+
+    fn break_side(&mut self, side: Side, error: Option<io::Error>) {
+        let errno = error.as_ref().and_then(io::Error::raw_os_error).unwrap_or(socket::RESET);
+        let end = match side {
+            Side::Client => Some(&mut self.client),
+            Side::Upstream => self.upstream.as_mut(),
+        };
+        if let Some(end) = end {
+            end.errno = errno;
+        }
+        if self.broken.is_none() {
+            self.account.first_end(side, socket::errno_name(errno));
+        }
+        // Should the other side break as well, nobody is left to be told.
+        self.broken = Some(side);
+    }
+
+    /// Tells each side what the other has ended.
+    fn follow_ends(&mut self, up: Progress, down: Progress, kit: &mut Kit) -> Next {
+        let Some(upstream) = &mut self.upstream else { return Next::Close(Ending::Reset) };
+        let told_up = up != Progress::Over || self.up.tell_end(&upstream.stream, kit);
+        let told_down = down != Progress::Over || self.down.tell_end(&self.client.stream, kit);
+        if !told_up {
+            self.break_side(Side::Upstream, None);
+        } else if !told_down {
+            self.break_side(Side::Client, None);
+        }
+        if up == Progress::More || down == Progress::More || !told_up || !told_down {
+            Next::Again
+        } else {
+            Next::Wait
+        }
+    }
+
+    /// `side` is broken: what came from it is still delivered, then the other side is reset.
+    fn follow_reset(&mut self, side: Side, up: Progress, down: Progress, kit: &mut Kit) -> Next {
+        let (from_broken, to_broken, other) = match side {
+            Side::Client => (up, &mut self.down, Side::Upstream),
+            Side::Upstream => (down, &mut self.up, Side::Client),
+        };
+        to_broken.transit.release(kit);
+        match from_broken {
+            Progress::More => Next::Again,
+            Progress::Waits => Next::Wait,
+            Progress::Over => {
+                self.stage = Stage::Resetting { side: other, next: kit.now };
+                self.resetting(kit)
+            }
+        }
+    }
+
+    /// A reset would throw away what the kernel has not delivered yet.
+    pub(super) fn resetting(&mut self, kit: &mut Kit) -> Next {
+        let Stage::Resetting { side, next } = &mut self.stage else { return Next::Wait };
+        let end = match side {
+            Side::Client => Some(&self.client),
+            Side::Upstream => self.upstream.as_ref(),
+        };
+        let Some(end) = end else { return Next::Close(Ending::Reset) };
+        if end.ready.is_failed() || socket::unacknowledged(&end.stream) == 0 {
+            socket::reset(&end.stream);
+            return Next::Close(Ending::Reset);
+        }
+        *next = kit.now.plus(DELIVERY_POLL);
+        Next::Wait
+    }
+
+    /// The nearest of the time-outs that a relaying flow is under.
+    pub(super) fn relay_deadline(&self, kit: &Kit) -> Moment {
+        let detect = if self.observer.is_done() {
+            Moment::NEVER
+        } else {
+            self.account.opened().after(kit.config.detect_timeout)
+        };
+        detect.min(self.quiet_deadline(kit).0)
+    }
+
+    /// When a flow on which nothing moves is closed, and what for.
+    fn quiet_deadline(&self, kit: &Kit) -> (Moment, Ending) {
+        let idle = (self.active.after(kit.config.idle_timeout), Ending::Idle);
+        if !self.up.ended && !self.down.ended && self.broken.is_none() && !self.is_reset_behind_bytes() {
+            return idle;
+        }
+        let half = (self.active.after(kit.config.half_close_timeout), Ending::HalfClosed);
+        if half.0 < idle.0 { half } else { idle }
+    }
+
+    /// A side was reset while bytes from it wait for the other, which does not read.
+    fn is_reset_behind_bytes(&self) -> bool {
+        self.client.ready.is_failed() || self.upstream.as_ref().is_some_and(|end| end.ready.is_failed())
+    }
+
+    pub(super) fn relay_expired(&mut self, kit: &mut Kit) -> Next {
+        let (quiet, ending) = self.quiet_deadline(kit);
+        if quiet <= kit.now {
+            return Next::Close(ending);
+        }
+        self.give_up_detection(DecidedBy::Timeout, kit);
+        Next::Wait
+    }
+}

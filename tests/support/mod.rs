@@ -1,0 +1,48 @@
+//! The black-box harness: starts the real program, real peers beside it, and looks from outside.
+//!
+//! Used as `mod support;` by each file of `tests/`. What a test gets here:
+//!
+//! | for | see |
+//! |---|---|
+//! | the program, its addresses, metrics, memory, descriptors, signals | [`Wayside`], [`Launch`] |
+//! | a client and a server with wayside between them | [`Tunnel`] |
+//! | peers on threads | [`Server`] |
+//! | real peers | [`Daemon`], [`have`], [`TempDir`] |
+//! | random bytes and their checksum | [`Random`], [`Sum`], [`send_random`], [`receive`] |
+//! | resets, time-outs, ends | [`reset`], [`expect_reset`], [`expect_eof`], [`expect_silence`] |
+//! | waiting without a fixed sleep | [`wait_until`], [`eventually`] |
+//! | what this machine cannot do | [`skipped!`] |
+//!
+//! Every socket that the harness hands out has read and write time-outs, so that no test hangs.
+
+// Each test file compiles its own copy and uses only a part of it.
+#![allow(dead_code, unused_imports, unused_macros, unreachable_pub)]
+
+mod data;
+mod metrics;
+mod peers;
+mod process;
+mod sockets;
+mod tools;
+
+pub use data::{Random, Sum, receive, receive_exactly, seed, send_random};
+pub use metrics::{Metrics, field, get};
+pub use peers::{Server, Tunnel, finish};
+pub use process::{Ended, Launch, Wayside, program, run_to_end};
+pub use sockets::{
+    LIMIT, accept, connect, expect_eof, expect_reset, expect_silence, guard, is_reset, listen, reset,
+    small_buffers,
+};
+pub use tools::{Daemon, TempDir, eventually, free_port, have, is_root, say_skipped, wait_until};
+
+/// Ends the test as skipped: says so on stderr, past the test runner's capture, and returns.
+///
+/// `scripts/test` repeats each such line at its end.
+macro_rules! skipped {
+    ($($why:tt)+) => {{
+        fn here() {}
+        $crate::support::say_skipped(std::any::type_name_of_val(&here), &format!($($why)+));
+        return;
+    }};
+}
+pub(crate) use skipped;

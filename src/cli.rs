@@ -1,1 +1,114 @@
-//! cli
+//! The command line: flags made from the table of options, the help, and which command is meant.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::config::Sources;
+use crate::config::options::{CONFIG, Group, OPTIONS, Opt};
+
+/// What the user asks for.
+#[derive(Debug)]
+pub enum Action {
+    /// `wayside run`.
+    Run(Sources),
+    /// `wayside check`.
+    Check(Sources),
+    /// A command of a later version, by its name.
+    Later(String),
+}
+
+/// Commands that are planned; they say so, and the help does not promise them.
+const LATER: [&str; 3] = ["init", "inject", "doctor"];
+
+const ABOUT: &str = "A small transparent TCP proxy: it carries every connection unchanged and finds out what it is";
+
+const EXAMPLE: &str = "\
+Try it:
+  wayside run --forward 127.0.0.1:8080=example.com:80
+  curl -H 'Host: example.com' http://127.0.0.1:8080/";
+
+const MORE: &str = "\
+Forms:
+  LISTEN is ADDR:PORT; \":8080\" is \"[::]:8080\", all addresses. TARGET is host:port, 1.2.3.4:port or [v6]:port.
+  A forward counts as outbound; write inbound:LISTEN=TARGET where it leads to the application.
+  PORTS is 25,3306,4000-4100. DUR is an integer and ms, s, m or h; 0 is no limit. Lists: commas, or repeat the flag.
+Every option is also an environment variable (WAYSIDE_DETECT_TIMEOUT=10s) and a key of the file
+(detect-timeout = \"10s\"). Flags win over the environment, the environment over the file.
+Exit code: 0 a clean end, 1 wrong configuration or failed start, 2 wrong usage (a wrong flag or its value).";
+
+/// Understands the arguments. An error is clap's own: the help, the version, or wrong usage.
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Action, clap::Error> {
+    let matches = command().try_get_matches_from(arguments)?;
+    let environment = environment.into_iter().collect();
+    Ok(match matches.subcommand() {
+        Some(("run", options)) => Action::Run(sources(options, environment)),
+        Some(("check", options)) => Action::Check(sources(options, environment)),
+        Some((name, _)) => Action::Later(name.to_owned()),
+        // `subcommand_required` keeps us from here.
+        None => Action::Later(String::new()),
+    })
+}
+
+/// The whole command line, for the help and for completions.
+pub fn command() -> Command {
+    let later = LATER.map(|name| {
+        let rest = Arg::new("rest").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true);
+        Command::new(name).hide(true).disable_help_flag(true).arg(rest)
+    });
+    Command::new("wayside")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help(EXAMPLE)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommand(with_options(Command::new("run").about("Run the proxy")))
+        .subcommand(with_options(
+            Command::new("check").about("Check the configuration and print what it comes to, as TOML"),
+        ))
+        .subcommands(later)
+}
+
+fn with_options(command: Command) -> Command {
+    let config = Arg::new(CONFIG)
+        .long(CONFIG)
+        .value_name("FILE")
+        .help("Read options from this TOML file [default: none]")
+        .help_heading(Group::Process.heading())
+        .value_parser(ValueParser::path_buf());
+    OPTIONS.iter().fold(command.arg(config), |command, option| command.arg(flag(option))).after_help(MORE)
+}
+
+fn flag(option: &'static Opt) -> Arg {
+    let default = if option.default.is_empty() { "none" } else { option.default };
+    let arg = Arg::new(option.name)
+        .long(option.name)
+        .value_name(option.form.metavar)
+        .help(format!("{} [default: {default}]", option.help))
+        .help_heading(option.group.heading())
+        .hide(option.group == Group::Later)
+        // A negative number or a stray hyphen is a wrong value, and is told as one.
+        .allow_hyphen_values(true)
+        .action(if option.is_list() { ArgAction::Append } else { ArgAction::Set });
+    if option.is_switch() {
+        return arg.num_args(0..=1).require_equals(true).default_missing_value("true");
+    }
+    arg
+}
+
+fn sources(matches: &ArgMatches, environment: Vec<(OsString, OsString)>) -> Sources {
+    let flags = OPTIONS.iter().filter_map(|option| {
+        let values = matches.get_many::<String>(option.name)?;
+        Some((option.name, values.cloned().collect()))
+    });
+    Sources { config: matches.get_one::<PathBuf>(CONFIG).cloned(), flags: flags.collect(), environment }
+}
+
+#[cfg(test)]
+mod tests;

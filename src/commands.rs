@@ -1,1 +1,4 @@
-//! commands
+//! What the program does, one module for each command.
+
+pub mod check;
+pub mod run;

@@ -1,8 +1,28 @@
 //! The effective configuration: one checked, immutable value.
+//!
+//! | question | module |
+//! |---|---|
+//! | which options are there? | [`options`], one table that drives flags, environment, file and help |
+//! | how is a value written? | `value` |
+//! | where does it come from, and which source wins? | [`load`](mod@load), `file`, `environment` |
+//! | which values cannot stand together? | `conflicts` |
+//! | how is the user told? | [`problem`] |
 
-use std::net::SocketAddr;
+mod conflicts;
+mod environment;
+mod file;
+pub mod load;
+pub mod options;
+pub mod problem;
+mod value;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use load::{Loaded, Sources, load};
+pub use problem::{Failure, Origin, Problem};
 
 /// Everything `wayside run` was told, after flags, environment, file and defaults were merged and checked.
 ///
@@ -43,6 +63,32 @@ pub struct Config {
     pub file: Option<PathBuf>,
 }
 
+impl Default for Config {
+    /// What holds where the user says nothing.
+    fn default() -> Config {
+        let v4 = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let v6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
+        Config {
+            inbound: Listen::by_default(&[(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 4143)]),
+            outbound: Listen::by_default(&[(v4, 4140), (v6, 4140)]),
+            admin: Listen::by_default(&[(v4, 4191)]),
+            forwards: Vec::new(),
+            opaque_ports: PortSet::of(vec![(25, 25), (587, 587), (3306, 3306)]),
+            skip_inbound_ports: PortSet::default(),
+            skip_outbound_ports: PortSet::default(),
+            detect_timeout: Duration::from_secs(10),
+            inbound_connect_timeout: Duration::from_millis(300),
+            outbound_connect_timeout: Duration::from_secs(1),
+            idle_timeout: Duration::ZERO,
+            half_close_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(25),
+            max_connections: None,
+            log: "warn".to_owned(),
+            file: None,
+        }
+    }
+}
+
 /// Addresses to listen on for one purpose. Empty: `off`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
@@ -51,6 +97,12 @@ pub struct Listen {
     /// True where the user said nothing: an address family the host lacks, or a taken port beside
     /// a working `--forward`, is then a warning, not an error.
     pub by_default: bool,
+}
+
+impl Listen {
+    fn by_default(addrs: &[(IpAddr, u16)]) -> Listen {
+        Listen { addrs: addrs.iter().map(|&addr| addr.into()).collect(), by_default: true }
+    }
 }
 
 /// `--forward LISTEN=TARGET`.
@@ -64,6 +116,13 @@ pub struct Forward {
     pub inbound: bool,
 }
 
+impl fmt::Display for Forward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefix = if self.inbound { "inbound:" } else { "" };
+        write!(f, "{prefix}{}={}", self.listen, self.target)
+    }
+}
+
 /// `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
@@ -73,6 +132,15 @@ pub enum Target {
     Name(String, u16),
 }
 
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Addr(addr) => write!(f, "{addr}"),
+            Target::Name(name, port) => write!(f, "{name}:{port}"),
+        }
+    }
+}
+
 /// A set of TCP ports, written `25,3306,4000-4100`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PortSet {
@@ -80,8 +148,35 @@ pub struct PortSet {
 }
 
 impl PortSet {
+    /// The ports of these ranges; they may touch, overlap and come in any order.
+    fn of(mut ranges: Vec<(u16, u16)>) -> PortSet {
+        ranges.sort_unstable();
+        let mut merged: Vec<(u16, u16)> = Vec::with_capacity(ranges.len());
+        for (low, high) in ranges {
+            match merged.last_mut() {
+                Some(last) if low <= last.1.saturating_add(1) => last.1 = last.1.max(high),
+                _ => merged.push((low, high)),
+            }
+        }
+        PortSet { ranges: merged }
+    }
+
     /// Whether `port` is in the set.
     pub fn contains(&self, port: u16) -> bool {
         self.ranges.iter().any(|&(low, high)| low <= port && port <= high)
+    }
+}
+
+impl fmt::Display for PortSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (low, high)) in self.ranges.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            if low == high {
+                write!(f, "{comma}{low}")?;
+            } else {
+                write!(f, "{comma}{low}-{high}")?;
+            }
+        }
+        Ok(())
     }
 }

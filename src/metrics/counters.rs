@@ -1,0 +1,151 @@
+//! Process-wide counters: one table of families, labels and help. A new counter is one line in it.
+
+use super::labels::Direction;
+
+/// Declares [`Counter`], its families and their rows from one table.
+macro_rules! counters {
+    ($( $name:literal $help:literal { $( $(#[$doc:meta])* $variant:ident $(($dir:ident))? $labels:literal; )* } )*) => {
+        /// Something that happened in this process, of which only the number matters.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Counter {
+            $( $( $(#[$doc])* $variant $(($dir))?, )* )*
+        }
+
+        #[derive(Clone, Copy)]
+        enum Place {
+            $( $( $variant, )* )*
+        }
+
+        const ROWS: usize = [$( $( Place::$variant, )* )*].len();
+
+        impl Counter {
+            fn place(self) -> usize {
+                match self {
+                    $( $( Counter::$variant { .. } => Place::$variant as usize, )* )*
+                }
+            }
+
+            fn direction(self) -> Option<Direction> {
+                match self {
+                    $( $( $( Counter::$variant(direction) => { let it: $dir = direction; Some(it) } )? )* )*
+                    _ => None,
+                }
+            }
+        }
+
+        /// The families, in the order of the table.
+        pub(super) static FAMILIES: &[Family] = &[
+            $( Family {
+                name: $name,
+                help: $help,
+                rows: &[$( Row {
+                    place: Place::$variant as usize,
+                    labels: $labels,
+                    directed: counters!(@directed $($dir)?),
+                }, )*],
+            }, )*
+        ];
+    };
+    (@directed $dir:ident) => { true };
+    (@directed) => { false };
+}
+
+counters! {
+    "wayside_refused_total" "Connections closed at once, because where they go cannot be known or must not be." {
+        /// The original destination is one of our own listeners.
+        RefusedLoop(Direction) "reason=\"loop\"";
+        /// It came to the listener directly.
+        RefusedNotRedirected(Direction) "reason=\"not_redirected\"";
+        /// The kernel could not say where it was going.
+        RefusedNoOriginalDst(Direction) "reason=\"no_original_dst\"";
+    }
+    "wayside_accept_paused_total" "Times that accepting paused." {
+        /// As many connections as `--max-connections` allows.
+        AcceptPausedLimit "reason=\"max_connections\"";
+        /// The process or the system is out of file descriptors.
+        AcceptPausedFds "reason=\"descriptors\"";
+    }
+    "wayside_accept_errors_total" "Errors of accept(2) other than a lack of descriptors." {
+        /// One such error.
+        AcceptErrors "";
+    }
+    "wayside_log_dropped_total" "Log lines dropped, because stderr did not take them." {
+        /// One line.
+        LogDropped "";
+    }
+    "wayside_buffer_budget_total" "Times that a connection had to wait, because the buffer budget was used up." {
+        /// One such wait.
+        BufferBudget "";
+    }
+    "wayside_pipe_refused_total" "Times that bytes were copied instead of spliced, because no pipe could be had." {
+        /// One such time.
+        PipeRefused "";
+    }
+    "wayside_admin_refused_total" "Admin connections closed or refused to stay within the limit of their number." {
+        /// One connection.
+        AdminRefused "";
+    }
+    "wayside_bad_gateway_total" "HTTP/1 clients answered with 502, because the upstream could not be reached." {
+        /// One answer.
+        DialHeld502 "";
+    }
+    "wayside_label_overflow_total" "Look-ups, one a flow, whose label value went to ~other." {
+        /// Too many targets.
+        LabelOverflowTarget "label=\"target_addr\"";
+        /// Too many server names, or one that cannot be a label.
+        LabelOverflowSni "label=\"sni\"";
+        /// Too many ALPN lists, or one that cannot be a label.
+        LabelOverflowAlpn "label=\"alpn\"";
+        /// Too many combinations of labels.
+        LabelOverflowSeries "label=\"series\"";
+    }
+}
+
+/// One family of counters.
+pub(super) struct Family {
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) rows: &'static [Row],
+}
+
+/// One counter of a family; two where it is kept for each direction.
+pub(super) struct Row {
+    place: usize,
+    labels: &'static str,
+    directed: bool,
+}
+
+impl Row {
+    /// Each line of this row: its labels and its value.
+    pub(super) fn lines(&self, counters: &Counters) -> impl Iterator<Item = (String, u64)> {
+        let [inbound, outbound] = counters.values.get(self.place).copied().unwrap_or_default();
+        let line = |direction: Direction, value| {
+            (super::text::join(&format!("direction=\"{}\"", direction.as_str()), self.labels), value)
+        };
+        let lines = match self.directed {
+            true => [Some(line(Direction::Inbound, inbound)), Some(line(Direction::Outbound, outbound))],
+            false => [Some((self.labels.to_string(), inbound)), None],
+        };
+        lines.into_iter().flatten()
+    }
+}
+
+/// The values.
+#[derive(Debug)]
+pub(super) struct Counters {
+    /// By row and direction; a counter without a direction uses the first.
+    values: [[u64; 2]; ROWS],
+}
+
+impl Counters {
+    pub(super) fn new() -> Counters {
+        Counters { values: [[0; 2]; ROWS] }
+    }
+
+    pub(super) fn count(&mut self, counter: Counter) {
+        let direction = counter.direction().map_or(0, |direction| direction as usize);
+        if let Some(value) = self.values.get_mut(counter.place()).and_then(|row| row.get_mut(direction)) {
+            *value += 1;
+        }
+    }
+}

@@ -23,7 +23,8 @@ pub enum Action {
 /// Commands that are planned; they say so, and the help does not promise them.
 const LATER: [&str; 3] = ["init", "inject", "doctor"];
 
-const ABOUT: &str = "A small transparent TCP proxy: it carries every connection unchanged and finds out what it is";
+const ABOUT: &str =
+    "A small transparent TCP proxy: it carries every connection unchanged and finds out what it is";
 
 const EXAMPLE: &str = "\
 Try it:

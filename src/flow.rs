@@ -169,6 +169,8 @@ pub struct Flow {
     observer: Observer,
     /// The last turn that an event asked for.
     active: Moment,
+    /// When to look for a reader that pauses.
+    stall_check: Moment,
     /// The side that was reset or failed.
     broken: Option<Side>,
     account: Account,
@@ -192,6 +194,7 @@ impl Flow {
             down: Lane::default(),
             observer,
             active: kit.now,
+            stall_check: Moment::NEVER,
             broken: None,
             account: Account::open(&origin, kit),
         };
@@ -262,4 +265,15 @@ pub struct Origin {
     pub label: TargetId,
     /// Set where the connection is not to be inspected.
     pub opaque: Option<crate::wire::detect::Verdict>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_flow_is_small() {
+        // An idle connection may cost 512 bytes in all: this, and its share of the slab's and the wheel's growth.
+        assert!(size_of::<Flow>() <= 416, "a flow has {} bytes", size_of::<Flow>());
+    }
 }

@@ -153,7 +153,9 @@ pub fn open_all(
 ) -> Result<Vec<Listener>, String> {
     let mut all = Vec::new();
     let is_lenient = !config.forwards.is_empty();
-    for (listen, direction) in [(&config.inbound, Direction::Inbound), (&config.outbound, Direction::Outbound)] {
+    for (listen, direction) in
+        [(&config.inbound, Direction::Inbound), (&config.outbound, Direction::Outbound)]
+    {
         for (socket, addr) in open(listen, &format!("--{}-listen", direction.as_str()), is_lenient)? {
             let text = format!("{} {addr}", direction.as_str());
             all.push((Purpose::Redirected(direction), socket, addr, text));
@@ -179,13 +181,19 @@ pub fn open_all(
 }
 
 /// Opens the sockets of one option.
-pub fn open(listen: &Listen, option: &str, is_lenient: bool) -> Result<Vec<(TcpListener, SocketAddr)>, String> {
+pub fn open(
+    listen: &Listen,
+    option: &str,
+    is_lenient: bool,
+) -> Result<Vec<(TcpListener, SocketAddr)>, String> {
     let mut sockets = Vec::new();
     for &wanted in &listen.addrs {
         match open_one(wanted, listen.by_default) {
             Ok(opened) => sockets.extend(opened),
             Err(error) if listen.by_default && is_lenient && error.kind() == io::ErrorKind::AddrInUse => {
-                warn!("{option} {wanted}: taken by another process; going on without it, as there is a --forward");
+                warn!(
+                    "{option} {wanted}: taken by another process; going on without it, as there is a --forward"
+                );
             }
             Err(error) => return Err(cannot_listen(option, wanted, &error)),
         }

@@ -304,4 +304,9 @@ impl Metrics {
     pub fn count(&mut self, counter: Counter) {
         self.counters.count(counter);
     }
+
+    /// Something that is counted elsewhere has come to `total`.
+    pub fn set(&mut self, counter: Counter, total: u64) {
+        self.counters.set(counter, total);
+    }
 }

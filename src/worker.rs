@@ -1,1 +1,283 @@
-//! worker
+//! THE loop: poll, mark, accept, serve, expire.
+//!
+//! epoll is edge-triggered: an event only marks a socket as readable or writable and queues its flow, once. Then
+//! each queued flow gets one bounded turn. Nothing here blocks but the poll itself.
+
+mod accept;
+mod drain;
+mod report;
+
+use crate::admin::Admin;
+use crate::base::buffers::Buffers;
+use crate::base::gate::Gate;
+use crate::base::time::{Clock, Moment};
+use crate::base::token::{Key, Source};
+use crate::base::wheel::Wheel;
+use crate::config::Config;
+use crate::flow::{Flow, Next, Side};
+use crate::kit::Kit;
+use crate::listener::{self, Listener};
+use crate::metrics::Metrics;
+use crate::resolve::{Resolver, Settings};
+use crate::sys::{self, limits, pipe::Pipes};
+use crate::worker::accept::Accepting;
+use mio::event::Event;
+use mio::{Events, Interest, Poll};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+use slab::Slab;
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// Events taken from the kernel at once. 64 costs a little more CPU per request than 1,024, which cost 12 KiB.
+const EVENTS: usize = 1024;
+/// After this long without an event, memory that is not needed goes back to the system.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// One single-threaded proxy.
+pub struct Worker {
+    poll: Poll,
+    clock: Clock,
+    kit: Kit,
+    flows: Slab<Flow>,
+    /// Slots of the flows that want a turn, each once.
+    queue: VecDeque<u32>,
+    wheel: Wheel,
+    listeners: Vec<Listener>,
+    accepting: Accepting,
+    admin: Admin,
+    /// The admin server has more to do than one turn.
+    admin_is_busy: bool,
+    signals: Signals,
+    /// Set by SIGTERM: when the rest is closed.
+    draining: Option<Moment>,
+    /// Set by a second signal.
+    must_end: bool,
+    /// When unused memory goes back, if all is quiet then.
+    trim_at: Moment,
+}
+
+impl Worker {
+    /// Opens all that the configuration asks for. The error is one line for the user.
+    pub fn start(config: Config) -> Result<Worker, String> {
+        let descriptors = limits::raise_descriptor_limit();
+        let accepting = Accepting::new(descriptors, config.max_connections)?;
+        let (clock, instant) = (Clock::start(), Instant::now());
+        let poll = Poll::new().map_err(|error| format!("cannot open an epoll instance: {error}"))?;
+        let registry = poll.registry().try_clone().map_err(|error| format!("cannot use epoll: {error}"))?;
+        let mut signals =
+            Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("cannot catch signals: {error}"))?;
+        registry
+            .register(&mut signals, Source::Signal.token(), Interest::READABLE)
+            .map_err(|error| format!("cannot watch for signals: {error}"))?;
+        let (mut metrics, mut resolver) = (Metrics::new(), Resolver::new(Settings::default()));
+        let listeners = listener::open_all(&config, &registry, &mut metrics, &mut resolver)?;
+        let admin = listener::open(&config.admin, "--admin-listen", !config.forwards.is_empty())?;
+        let admin_addrs: Vec<_> = admin.iter().map(|(_, addr)| *addr).collect();
+        let admin = Admin::new(admin.into_iter().map(|(socket, _)| socket).collect(), &registry)
+            .map_err(|error| format!("--admin-listen: cannot be watched: {error}"))?;
+        if listeners.is_empty() {
+            return Err(
+                "nothing to listen on: all of inbound and outbound are off and there is no --forward; \
+                        see wayside run --help"
+                    .to_owned(),
+            );
+        }
+        let kit = Kit {
+            now: clock.moment(instant),
+            instant,
+            registry,
+            hot: vec![0; Kit::HOT].into_boxed_slice(),
+            buffers: Buffers::new(limits::memory_share()),
+            pipes: Pipes::new(accepting.pipes()),
+            metrics,
+            resolver,
+            refusals: Gate::default(),
+            own: listeners.iter().map(|listener| listener.addr).collect(),
+            config,
+        };
+        report::announce(&listeners, &admin_addrs);
+        Ok(Worker {
+            poll,
+            clock,
+            kit,
+            flows: Slab::new(),
+            queue: VecDeque::new(),
+            wheel: Wheel::default(),
+            listeners,
+            accepting,
+            admin,
+            admin_is_busy: false,
+            signals,
+            draining: None,
+            must_end: false,
+            trim_at: Moment::NEVER,
+        })
+    }
+
+    /// Serves until a signal ends it. The error is one line for the user.
+    pub fn run(&mut self) -> Result<(), String> {
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            match self.poll.poll(&mut events, self.time_to_wait()) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                    return Err(format!("cannot wait for events: {error}"));
+                }
+                _ => self.read_clock(),
+            }
+            for event in &events {
+                self.mark(event);
+            }
+            self.accept();
+            self.serve();
+            self.expire();
+            self.admin_is_busy = self.serve_admin();
+            self.trim_when_quiet(events.is_empty());
+            if self.is_over() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn read_clock(&mut self) {
+        self.kit.instant = Instant::now();
+        self.kit.now = self.clock.moment(self.kit.instant);
+    }
+
+    /// How long nothing will need doing; `None` is until an event.
+    fn time_to_wait(&self) -> Option<Duration> {
+        if !self.queue.is_empty() || self.admin_is_busy || self.must_end || self.may_accept_now() {
+            return Some(Duration::ZERO);
+        }
+        let mut next = self.wheel.next().unwrap_or(Moment::NEVER);
+        next =
+            next.min(self.trim_at).min(self.accepting.retry_at()).min(self.draining.unwrap_or(Moment::NEVER));
+        let others = [self.admin.next_deadline(), self.kit.resolver.next_deadline()];
+        for instant in others.into_iter().flatten() {
+            next = next.min(self.clock.moment(instant));
+        }
+        (next != Moment::NEVER).then(|| next.since(self.kit.now))
+    }
+
+    fn mark(&mut self, event: &Event) {
+        match Source::of(event.token()) {
+            Source::Client(key) => self.mark_flow(key, Side::Client, event),
+            Source::Upstream(key) => self.mark_flow(key, Side::Upstream, event),
+            Source::Listener(index) => {
+                if let Some(listener) = self.listeners.get_mut(index) {
+                    listener.readable = listener.is_open();
+                }
+            }
+            Source::Admin(number) => {
+                self.admin.ready(number, event, &self.kit.registry, self.kit.instant);
+                self.admin_is_busy = true;
+            }
+            Source::Resolver(number) => {
+                self.kit.resolver.ready(number, self.kit.instant, &self.kit.registry);
+                self.wake_resolved();
+            }
+            Source::Signal => self.take_signals(),
+        }
+    }
+
+    fn mark_flow(&mut self, key: Key, side: Side, event: &Event) {
+        let Some(flow) = self.flows.get_mut(key.slot as usize).filter(|flow| flow.key == key) else { return };
+        flow.mark(side, event);
+        if !flow.queued {
+            flow.queued = true;
+            self.queue.push_back(key.slot);
+        }
+    }
+
+    /// One turn for each flow that is queued now; those that want another come after all others.
+    fn serve(&mut self) {
+        for _ in 0..self.queue.len() {
+            let Some(slot) = self.queue.pop_front() else { return };
+            let Some(flow) = self.flows.get_mut(slot as usize) else { continue };
+            flow.queued = false;
+            let next = flow.turn(&mut self.kit);
+            self.settle(slot, next);
+        }
+    }
+
+    /// Does what a flow's turn asks for.
+    fn settle(&mut self, slot: u32, next: Next) {
+        let Some(flow) = self.flows.get_mut(slot as usize) else { return };
+        match next {
+            Next::Close(ending) => {
+                flow.close(ending, &mut self.kit);
+                self.flows.remove(slot as usize);
+                self.accepting.room_again();
+                self.trim_at = self.kit.now.plus(QUIET);
+                return;
+            }
+            Next::Again if !flow.queued => {
+                flow.queued = true;
+                self.queue.push_back(slot);
+            }
+            Next::Again | Next::Wait => {}
+        }
+        let deadline = flow.deadline(&self.kit);
+        self.wheel.arm(deadline, &mut flow.armed, flow.key);
+    }
+
+    /// Serves what waits for time rather than for an event.
+    fn expire(&mut self) {
+        let mut due = Vec::new();
+        self.wheel.advance(self.kit.now, |key, comes_out| due.push((key, comes_out)));
+        for (key, comes_out) in due {
+            let Some(flow) = self.flows.get_mut(key.slot as usize) else { continue };
+            // Another flow's, or superseded by an earlier entry.
+            if flow.key != key || flow.armed != comes_out {
+                continue;
+            }
+            flow.armed = Moment::NEVER;
+            let is_due = flow.deadline(&self.kit) <= self.kit.now;
+            let next = if is_due { flow.expire(&mut self.kit) } else { Next::Wait };
+            self.settle(key.slot, next);
+        }
+        if self.kit.resolver.next_deadline().is_some_and(|at| at <= self.kit.instant) {
+            self.kit.resolver.expire(self.kit.instant, &self.kit.registry);
+            self.wake_resolved();
+        }
+        self.admin.expire(self.kit.instant);
+    }
+
+    /// Some names were settled: whoever waits for one asks again.
+    fn wake_resolved(&mut self) {
+        let mut any = false;
+        while self.kit.resolver.settled().is_some() {
+            any = true;
+        }
+        if !any {
+            return;
+        }
+        for (slot, flow) in &mut self.flows {
+            if flow.is_resolving() && !flow.queued {
+                flow.queued = true;
+                self.queue.push_back(slot as u32);
+            }
+        }
+    }
+
+    /// A burst is over: what it needed goes back.
+    fn trim_when_quiet(&mut self, no_event_came: bool) {
+        if self.trim_at == Moment::NEVER {
+            return;
+        }
+        if !no_event_came || !self.queue.is_empty() {
+            self.trim_at = self.kit.now.plus(QUIET);
+        }
+        if self.kit.now < self.trim_at {
+            return;
+        }
+        self.trim_at = Moment::NEVER;
+        self.kit.buffers.trim();
+        self.kit.pipes.trim();
+        if self.flows.is_empty() {
+            self.flows = Slab::new();
+        }
+        sys::limits::trim_memory();
+    }
+}

@@ -33,7 +33,8 @@ impl Wheel {
         if deadline == Moment::NEVER {
             return;
         }
-        let tick = deadline.micros().div_ceil(TICK_MICROS).clamp(self.passed + 1, self.passed + SLOTS as u64 - 1);
+        let tick =
+            deadline.micros().div_ceil(TICK_MICROS).clamp(self.passed + 1, self.passed + SLOTS as u64 - 1);
         let comes_out = Moment::from_micros(tick * TICK_MICROS);
         if comes_out >= *armed {
             return;
@@ -69,12 +70,19 @@ impl Wheel {
 
     /// When the next entry comes out; `None` where there is none.
     pub fn next(&self) -> Option<Moment> {
-        (self.passed + 1..self.passed + SLOTS as u64)
-            .find(|&tick| {
-                let slot = slot_of(tick);
-                self.occupied[slot / 64] & 1 << (slot % 64) != 0
-            })
-            .map(|tick| Moment::from_micros(tick * TICK_MICROS))
+        let first = self.passed + 1;
+        // The first word may hold slots before `first`: those come last, a whole round later.
+        let mut tick = first - first % 64;
+        let mut mask = u64::MAX << (first % 64);
+        for _ in 0..=SLOTS / 64 {
+            let word = self.occupied[slot_of(tick) / 64] & mask;
+            if word != 0 {
+                return Some(Moment::from_micros((tick + u64::from(word.trailing_zeros())) * TICK_MICROS));
+            }
+            mask = u64::MAX;
+            tick += 64;
+        }
+        None
     }
 }
 
@@ -141,6 +149,18 @@ mod tests {
         wheel.arm(Moment::from_micros(30_000), &mut armed, key(1));
         assert_eq!(armed, Moment::from_micros(32_000));
         assert_eq!(fired(&mut wheel, 200), [1, 1]);
+    }
+
+    #[test]
+    fn the_next_is_found_wherever_it_stands() {
+        for passed in [0, 1, 63, 64, 100, 1000, 1023, 1024, 5000] {
+            for ahead in [1, 2, 62, 63, 64, 65, 500, 960, 1000, 1022, 1023] {
+                let mut wheel = Wheel::default();
+                wheel.advance(Moment::from_micros(passed * TICK_MICROS), |_, _| {});
+                let armed = put(&mut wheel, (passed + ahead) * TICK_MICROS, 1);
+                assert_eq!(wheel.next(), Some(armed), "passed {passed}, ahead {ahead}");
+            }
+        }
     }
 
     #[test]

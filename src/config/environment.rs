@@ -21,7 +21,9 @@ pub(super) fn read(variables: &[(OsString, OsString)]) -> Source {
     rust_log(variables, &mut source);
     for option in OPTIONS {
         let name = option.env();
-        let Some((_, value)) = variables.iter().find(|(key, _)| key.to_str() == Some(&name)) else { continue };
+        let Some((_, value)) = variables.iter().find(|(key, _)| key.to_str() == Some(&name)) else {
+            continue;
+        };
         let origin = Origin::Env(name);
         match value.to_str() {
             Some(text) => source.given.push(Given::of(option, origin.clone(), &[(text, origin)])),
@@ -50,7 +52,8 @@ fn rust_log(variables: &[(OsString, OsString)], source: &mut Source) {
 }
 
 fn unknown(variables: &[(OsString, OsString)], source: &mut Source) {
-    let known: Vec<String> = OPTIONS.iter().map(|option| option.env()).chain([CONFIG_ENV.to_owned()]).collect();
+    let known: Vec<String> =
+        OPTIONS.iter().map(|option| option.env()).chain([CONFIG_ENV.to_owned()]).collect();
     let mut names: Vec<String> = variables
         .iter()
         .map(|(name, _)| name.to_string_lossy().into_owned())
@@ -94,7 +97,9 @@ mod tests {
         ] {
             assert!(is_service(name), "{name}");
         }
-        for name in ["WAYSIDE_PORTS", "WAYSIDE_OPAQUE_PORTS", "WAYSIDE_PORT_X", "WAYSIDE_SERVICE", "WAYSIDE_HOST"] {
+        for name in
+            ["WAYSIDE_PORTS", "WAYSIDE_OPAQUE_PORTS", "WAYSIDE_PORT_X", "WAYSIDE_SERVICE", "WAYSIDE_HOST"]
+        {
             assert!(!is_service(name), "{name}");
         }
         assert!(OPTIONS.iter().all(|option| !is_service(&option.env())));

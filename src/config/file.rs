@@ -75,10 +75,8 @@ impl Reader<'_> {
 
     /// One problem for each broken line: those that follow on it mostly follow from it. Yields where they stand.
     fn syntax(&self, errors: &[toml::de::Error], source: &mut Source) -> Vec<usize> {
-        let mut places: Vec<(usize, &str)> = errors
-            .iter()
-            .map(|error| (error.span().map_or(0, |span| span.start), error.message()))
-            .collect();
+        let mut places: Vec<(usize, &str)> =
+            errors.iter().map(|error| (error.span().map_or(0, |span| span.start), error.message())).collect();
         places.sort_unstable();
         let mut last = 0;
         for &(at, message) in &places {
@@ -149,13 +147,19 @@ fn text(option: &Opt, value: &DeValue<'_>) -> Result<String, String> {
     match value {
         DeValue::String(text) => Ok(text.to_string()),
         DeValue::Integer(integer) if option.form.integer => {
-            let decimal = i64::from_str_radix(integer.as_str(), integer.radix()).map(|value| value.to_string());
+            let decimal =
+                i64::from_str_radix(integer.as_str(), integer.radix()).map(|value| value.to_string());
             Ok(decimal.unwrap_or_else(|_| integer.to_string()))
         }
         DeValue::Boolean(value) if option.form.boolean => Ok(value.to_string()),
         other => {
             let article = if matches!(other, DeValue::Integer(_) | DeValue::Array(_)) { "an" } else { "a" };
-            Err(format!("{article} {} is not {}; {}", other.type_str(), option.form.noun, option.form.accepted))
+            Err(format!(
+                "{article} {} is not {}; {}",
+                other.type_str(),
+                option.form.noun,
+                option.form.accepted
+            ))
         }
     }
 }

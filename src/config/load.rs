@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::Config;
 use super::conflicts;
 use super::environment;
 use super::file;
 use super::options::{CONFIG_ENV, OPTIONS, Opt, Shown};
 use super::problem::{Failure, Origin, Problem};
 use super::value::{self, List};
-use super::Config;
 
 /// What the user wrote, and where.
 #[derive(Debug, Default)]

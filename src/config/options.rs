@@ -289,7 +289,10 @@ fn listeners(items: &[&str]) -> Result<Listen, Faults> {
         return Ok(Listen { addrs: Vec::new(), by_default: false });
     }
     if let Some(index) = items.iter().position(|&item| item == "off") {
-        return Err(vec![(index, "\"off\" cannot stand beside an address; write one or the other".to_owned())]);
+        return Err(vec![(
+            index,
+            "\"off\" cannot stand beside an address; write one or the other".to_owned(),
+        )]);
     }
     each(items, value::listen).map(|addrs| Listen { addrs, by_default: false })
 }

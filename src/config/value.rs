@@ -92,13 +92,8 @@ pub(super) const FILTER: Form = Form {
 };
 
 /// `--http-strict` and its like.
-pub(super) const SWITCH: Form = Form {
-    metavar: "true|false",
-    noun: "a switch",
-    accepted: "write true or false",
-    boolean: true,
-    ..PLAIN
-};
+pub(super) const SWITCH: Form =
+    Form { metavar: "true|false", noun: "a switch", accepted: "write true or false", boolean: true, ..PLAIN };
 
 /// `--workers`.
 pub(super) const WORKERS: Form = Form {

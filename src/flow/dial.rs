@@ -24,14 +24,14 @@ pub struct Dial {
     pub until: Moment,
     /// When this address was tried.
     began: Moment,
-    /// The addresses to try next; a box, because most targets have one address.
-    others: Option<Box<VecDeque<SocketAddr>>>,
+    /// The addresses to try next.
+    others: VecDeque<SocketAddr>,
 }
 
 impl Flow {
     /// Begins with a target that is an address.
     pub fn dial(&mut self, target: SocketAddr, kit: &mut Kit) -> Next {
-        self.dial_in_turn(target, None, kit)
+        self.dial_in_turn(target, VecDeque::new(), kit)
     }
 
     /// Begins with a target that is a name.
@@ -61,8 +61,7 @@ impl Flow {
                     self.account.refused("no address");
                     return self.refuse(kit);
                 };
-                let others = (!all.is_empty()).then(|| Box::new(all));
-                self.dial_in_turn(first, others, kit)
+                self.dial_in_turn(first, all, kit)
             }
         }
     }
@@ -71,7 +70,7 @@ impl Flow {
     fn dial_in_turn(
         &mut self,
         mut target: SocketAddr,
-        mut others: Option<Box<VecDeque<SocketAddr>>>,
+        mut others: VecDeque<SocketAddr>,
         kit: &mut Kit,
     ) -> Next {
         loop {
@@ -92,7 +91,7 @@ impl Flow {
                 }
                 Err(error) => self.dial_failed(&error, kit),
             }
-            match others.as_mut().and_then(|others| others.pop_front()) {
+            match others.pop_front() {
                 Some(next) => target = next,
                 None => return self.refuse(kit),
             }
@@ -132,13 +131,10 @@ impl Flow {
 
     fn dial_next(&mut self, error: &io::Error, kit: &mut Kit) -> Next {
         self.dial_failed(error, kit);
-        let others = match &mut self.stage {
-            Stage::Dialing(dial) => dial.others.take(),
-            _ => None,
-        };
-        let Some(mut others) = others else { return self.refuse(kit) };
+        let Stage::Dialing(dial) = &mut self.stage else { return self.refuse(kit) };
+        let mut others = std::mem::take(&mut dial.others);
         match others.pop_front() {
-            Some(next) => self.dial_in_turn(next, Some(others), kit),
+            Some(next) => self.dial_in_turn(next, others, kit),
             None => self.refuse(kit),
         }
     }

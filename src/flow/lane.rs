@@ -183,7 +183,7 @@ impl Lane {
     ) -> Result<(), Fault> {
         kit.count(crate::metrics::Counter::BufferBudget);
         let mut hot = std::mem::take(&mut kit.hot);
-        let result = self.peek_into(&mut hot, source, sink, kit, look);
+        let result = self.peek_into(&mut hot, source, sink, look);
         kit.hot = hot;
         result
     }
@@ -193,7 +193,6 @@ impl Lane {
         hot: &mut [u8],
         source: &mut End,
         sink: &mut End,
-        kit: &mut Kit,
         look: impl FnOnce(&[u8]),
     ) -> Result<(), Fault> {
         let seen = match source.stream.peek(hot) {

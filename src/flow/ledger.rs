@@ -204,9 +204,9 @@ impl Flow {
         self.account.target.map_or_else(|| "-".to_owned(), |target| target.to_string())
     }
 
-    /// Its number: unique while the process lives, until 2^29 flows have used one slot.
+    /// Its number: the process counts its flows, and begins anew after 2^29.
     fn id(&self) -> u64 {
-        u64::from(self.key.generation) << 32 | u64::from(self.key.slot)
+        u64::from(self.key.generation)
     }
 }
 

@@ -67,8 +67,8 @@ impl Flow {
     fn answer(&mut self, kit: &mut Kit) -> Next {
         let cause = self.account.cause();
         let status = if cause == "connect timeout" { 504 } else { 502 };
-        kit.count(Counter::Answered502);
-        let bytes = reply::http1(status, &cause);
+        kit.count(Counter::AnsweredBadGateway);
+        let bytes = reply::http1(status, cause);
         // A socket that has carried nothing yet takes these few bytes at once.
         let _ = self.client.stream.write(&bytes);
         let _ = self.client.stream.shutdown(std::net::Shutdown::Write);

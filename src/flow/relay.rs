@@ -7,15 +7,20 @@ use crate::kit::Kit;
 use crate::sys::socket;
 use crate::wire::detect::DecidedBy;
 use std::io;
-use std::net::Shutdown;
 use std::time::Duration;
 
 /// How often a kernel is asked whether it has delivered what came before a reset.
 const DELIVERY_POLL: Duration = Duration::from_millis(10);
 
+/// How long after bytes have moved a flow is looked at for a reader that pauses: well below TCP_USER_TIMEOUT.
+const STALL_CHECK: Duration = Duration::from_secs(10);
+
 impl Flow {
     /// One turn of both lanes.
     pub(super) fn relaying(&mut self, kit: &mut Kit) -> Next {
+        if self.stall_check == Moment::NEVER {
+            self.stall_check = kit.now.plus(STALL_CHECK);
+        }
         self.find_silent_resets();
         let up = self.turn_up(kit);
         let down = self.turn_down(kit);
@@ -177,7 +182,7 @@ impl Flow {
         } else {
             self.account.opened().after(kit.config.detect_timeout)
         };
-        detect.min(self.quiet_deadline(kit).0)
+        detect.min(self.stall_check).min(self.quiet_deadline(kit).0)
     }
 
     /// When a flow on which nothing moves is closed, and what for.
@@ -200,7 +205,26 @@ impl Flow {
         if quiet <= kit.now {
             return Next::Close(ending);
         }
-        self.give_up_detection(DecidedBy::Timeout, kit);
+        if self.stall_check <= kit.now {
+            self.check_for_stall(kit);
+        }
+        if self.account.opened().after(kit.config.detect_timeout) <= kit.now {
+            self.give_up_detection(DecidedBy::Timeout, kit);
+        }
         Next::Wait
+    }
+
+    /// The kernel would end a connection after TCP_USER_TIMEOUT of a shut window, but a reader may pause as long
+    /// as it likes. Bytes that are on their way and unanswered are another matter: there the time-out stands.
+    fn check_for_stall(&mut self, kit: &Kit) {
+        let mut any_on_their_way = false;
+        for end in [Some(&self.client), self.upstream.as_ref()].into_iter().flatten() {
+            if socket::is_window_shut(&end.stream) {
+                socket::wait_for_reader(&end.stream);
+            } else {
+                any_on_their_way |= socket::unacknowledged(&end.stream) > 0;
+            }
+        }
+        self.stall_check = if any_on_their_way { kit.now.plus(STALL_CHECK) } else { Moment::NEVER };
     }
 }

@@ -85,9 +85,9 @@ counters! {
         /// One connection.
         AdminRefused "";
     }
-    "wayside_bad_gateway_total" "HTTP/1 clients answered with 502, because the upstream could not be reached." {
+    "wayside_bad_gateway_total" "HTTP/1 clients answered with 502 or 504, because the upstream could not be reached." {
         /// One answer.
-        DialHeld502 "";
+        AnsweredBadGateway "";
     }
     "wayside_label_overflow_total" "Look-ups, one a flow, whose label value went to ~other." {
         /// Too many targets.
@@ -143,9 +143,19 @@ impl Counters {
     }
 
     pub(super) fn count(&mut self, counter: Counter) {
-        let direction = counter.direction().map_or(0, |direction| direction as usize);
-        if let Some(value) = self.values.get_mut(counter.place()).and_then(|row| row.get_mut(direction)) {
+        if let Some(value) = self.value(counter) {
             *value += 1;
         }
+    }
+
+    pub(super) fn set(&mut self, counter: Counter, total: u64) {
+        if let Some(value) = self.value(counter) {
+            *value = total;
+        }
+    }
+
+    fn value(&mut self, counter: Counter) -> Option<&mut u64> {
+        let direction = counter.direction().map_or(0, |direction| direction as usize);
+        self.values.get_mut(counter.place())?.get_mut(direction)
     }
 }

@@ -9,7 +9,19 @@ pub fn raise_descriptor_limit() -> usize {
         let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
         let _ = setrlimit(Resource::Nofile, wanted);
     }
-    getrlimit(Resource::Nofile).current.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+    getrlimit(Resource::Nofile)
+        .current
+        .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+/// What buffers may hold at most: a quarter of the memory that the control group allows, and 64 MiB at the most.
+pub fn memory_share() -> usize {
+    const MOST: usize = 64 << 20;
+    // Read once, at the start. Outside of a limited group the file is missing or says "max".
+    let allowed = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    allowed
+        .and_then(|text| text.trim().parse::<usize>().ok())
+        .map_or(MOST, |bytes| (bytes / 4).clamp(1 << 20, MOST))
 }
 
 /// Gives free memory back to the system. Some milliseconds where there is much of it.

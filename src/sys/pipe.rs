@@ -23,9 +23,8 @@ impl Pipe {
     fn open() -> io::Result<Option<Pipe>> {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         // Refused where the user is over the kernel's limit for pipes: then it stays as it is.
-        let size = fcntl_setpipe_size(&read, SIZE)
-            .or_else(|_| rustix::pipe::fcntl_getpipe_size(&read))
-            .unwrap_or(0);
+        let size =
+            fcntl_setpipe_size(&read, SIZE).or_else(|_| rustix::pipe::fcntl_getpipe_size(&read)).unwrap_or(0);
         Ok((size >= USEFUL).then_some(Pipe { read, write, held: 0, size: size as u32 }))
     }
 

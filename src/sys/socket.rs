@@ -57,7 +57,9 @@ pub fn original_destination(stream: &TcpStream, peer: SocketAddr) -> io::Result<
     };
     match asked {
         Ok(addr) => Ok(addr.as_socket().map(canonical)),
-        Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::NOENT | Errno::NOPROTOOPT)) => Ok(None),
+        Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::NOENT | Errno::NOPROTOOPT)) => {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -84,18 +86,32 @@ pub fn reset(stream: &TcpStream) {
 
 /// Bytes that the peer has not acknowledged yet.
 pub fn unacknowledged(stream: &TcpStream) -> usize {
+    queued(stream, libc::TIOCOUTQ)
+}
+
+/// Whether bytes wait here although none is on its way: the peer lives, but its reader does not read.
+pub fn is_window_shut(stream: &TcpStream) -> bool {
+    /// `SIOCOUTQNSD` of linux/sockios.h: bytes that were not sent yet.
+    const UNSENT: libc::Ioctl = 0x894B;
+    let unsent = queued(stream, UNSENT);
+    unsent > 0 && unsent == queued(stream, libc::TIOCOUTQ)
+}
+
+/// Lifts TCP_USER_TIMEOUT, which would end a connection whose reader pauses although its host answers.
+pub fn wait_for_reader(stream: &TcpStream) {
+    let _ = SockRef::from(stream).set_tcp_user_timeout(None);
+}
+
+fn queued(stream: &TcpStream, what: libc::Ioctl) -> usize {
     let mut bytes: libc::c_int = 0;
-    // SAFETY: TIOCOUTQ writes one int, to a place that lives through the call; the descriptor is open.
-    let result = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &mut bytes) };
+    // SAFETY: both requests write one int, to a place that lives through the call; the descriptor is open.
+    let result = unsafe { libc::ioctl(stream.as_raw_fd(), what, &mut bytes) };
     if result == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
 }
 
 /// Whether the error says that this process or host has no descriptor or memory to spare now.
 pub fn is_exhaustion(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
-    )
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }
 
 /// Whether the error says that a host lacks this address or its family.
@@ -175,5 +191,9 @@ mod tests {
         // Nobody reads: what is beyond the receiver's buffer stays unacknowledged.
         while stream.write(&[0; 65536]).is_ok() {}
         assert!(unacknowledged(&stream) > 0);
+        let began = std::time::Instant::now();
+        while !is_window_shut(&stream) {
+            assert!(began.elapsed() < Duration::from_secs(5), "the receiver's window never shut");
+        }
     }
 }

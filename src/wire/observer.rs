@@ -3,20 +3,15 @@
 use crate::wire::detect::{DecidedBy, Detector, Verdict};
 
 /// The watcher of one connection. The observers of HTTP will stand beside these.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub enum Observer {
     /// No byte has come yet.
+    #[default]
     Fresh,
     /// The first bytes left it open what this is.
     Detecting(Box<Detector>),
     /// Nothing more to find out: the bytes need not be seen.
     Opaque,
-}
-
-impl Default for Observer {
-    fn default() -> Self {
-        Observer::Fresh
-    }
 }
 
 impl Observer {

@@ -1,0 +1,204 @@
+//! Accepting: within a budget, within the limits, and without turning when there is no room.
+
+use crate::base::gate::Gate;
+use crate::base::time::Moment;
+use crate::base::token::{Key, Source};
+use crate::flow::dial::INTERESTS;
+use crate::flow::{Flow, Origin};
+use crate::listener::{Dialable, Refusal, opaque_by_port};
+use crate::metrics::{Counter, Direction};
+use crate::sys::socket;
+use crate::worker::Worker;
+use log::warn;
+use mio::net::TcpStream;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Connections accepted of one listener before the flows that are there get their turn.
+const BUDGET: usize = 64;
+/// Descriptors that are not connections: stdio, epoll, signals, listeners, 32 admin connections, DNS.
+const RESERVE: usize = 64;
+/// One bulky lane in so many descriptors gets a pipe.
+const DESCRIPTORS_PER_PIPE: usize = 32;
+/// The most pipes, whatever the limit of descriptors: they hold 256 KiB of kernel memory each.
+const MOST_PIPES: usize = 512;
+/// How long accepting pauses when the system has no descriptor or memory to give.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What accepting is allowed to do.
+pub(super) struct Accepting {
+    most: usize,
+    pipes: usize,
+    generation: u32,
+    /// At the limit; told once.
+    is_full: bool,
+    /// Set while the system has nothing to give.
+    paused_until: Option<Moment>,
+    errors: Gate,
+}
+
+impl Accepting {
+    /// The number of connections that `descriptors` carry, of which the user may want fewer.
+    pub(super) fn new(descriptors: usize, wanted: Option<usize>) -> Result<Accepting, String> {
+        let pipes = (descriptors / DESCRIPTORS_PER_PIPE).min(MOST_PIPES);
+        let possible = descriptors.saturating_sub(RESERVE + 2 * pipes) / 2;
+        if possible == 0 {
+            return Err(format!(
+                "RLIMIT_NOFILE is {descriptors}, too low to carry a connection; allow at least 256 (ulimit -n 256)"
+            ));
+        }
+        if let Some(wanted) = wanted.filter(|&wanted| wanted > possible) {
+            warn!(
+                "--max-connections {wanted}: RLIMIT_NOFILE {descriptors} carries {possible}; \
+                 going on with {possible}; for more, allow {} descriptors",
+                wanted * 2 + RESERVE + 2 * pipes
+            );
+        }
+        let most = wanted.unwrap_or(possible).min(possible);
+        Ok(Accepting {
+            most,
+            pipes,
+            generation: 0,
+            is_full: false,
+            paused_until: None,
+            errors: Gate::default(),
+        })
+    }
+
+    /// Pipes that may be open at once.
+    pub(super) fn pipes(&self) -> usize {
+        self.pipes
+    }
+
+    /// When to try again.
+    pub(super) fn retry_at(&self) -> Moment {
+        self.paused_until.unwrap_or(Moment::NEVER)
+    }
+
+    /// A connection has closed.
+    pub(super) fn room_again(&mut self) {
+        self.is_full = false;
+        self.paused_until = None;
+    }
+
+    fn next_generation(&mut self) -> u32 {
+        self.generation = (self.generation + 1) % Key::GENERATIONS;
+        self.generation
+    }
+}
+
+impl Worker {
+    /// Whether there is something to accept, and room for it.
+    pub(super) fn may_accept_now(&self) -> bool {
+        self.has_room() && self.listeners.iter().any(|listener| listener.readable)
+    }
+
+    fn has_room(&self) -> bool {
+        self.flows.len() < self.accepting.most
+            && self.accepting.paused_until.is_none_or(|until| until <= self.kit.now)
+    }
+
+    pub(super) fn accept(&mut self) {
+        if self.accepting.retry_at() <= self.kit.now {
+            self.accepting.paused_until = None;
+        }
+        for index in 0..self.listeners.len() {
+            self.accept_from(index, BUDGET);
+        }
+    }
+
+    pub(super) fn accept_from(&mut self, index: usize, budget: usize) {
+        for _ in 0..budget {
+            let has_room = self.has_room();
+            let Some(listener) = self.listeners.get_mut(index).filter(|listener| listener.readable) else {
+                return;
+            };
+            if !has_room {
+                return self.note_full();
+            }
+            match listener.accept() {
+                Ok(Some((stream, peer))) => self.welcome(index, stream, peer),
+                Ok(None) => return,
+                Err(error) => self.accept_failed(&error),
+            }
+        }
+    }
+
+    fn note_full(&mut self) {
+        if self.flows.len() < self.accepting.most || self.accepting.is_full {
+            return;
+        }
+        self.accepting.is_full = true;
+        self.kit.count(Counter::AcceptPausedLimit);
+        if self.accepting.errors.pass(self.kit.now).is_some() {
+            warn!(
+                "{} connections, which is the limit (--max-connections, RLIMIT_NOFILE): new ones wait in the kernel",
+                self.flows.len()
+            );
+        }
+    }
+
+    /// Most errors of accept(2) are about the one connection and are over with it.
+    fn accept_failed(&mut self, error: &io::Error) {
+        let is_exhausted = socket::is_exhaustion(error);
+        if is_exhausted {
+            self.accepting.paused_until = Some(self.kit.now.plus(PAUSE));
+        }
+        self.kit.count(if is_exhausted { Counter::AcceptPausedFds } else { Counter::AcceptErrors });
+        if let Some(more) = self.accepting.errors.pass(self.kit.now) {
+            warn!("cannot accept: {error}; trying again ({more} such lines left out)");
+        }
+    }
+
+    fn welcome(&mut self, index: usize, mut stream: TcpStream, peer: SocketAddr) {
+        self.accepting.paused_until = None;
+        let Some(listener) = self.listeners.get(index) else { return };
+        let direction = listener.direction();
+        let (target, label) = match listener.target(&stream, peer, &mut self.kit.metrics) {
+            Ok(found) => found,
+            Err(refusal) => return self.turn_away(&stream, peer, direction, refusal),
+        };
+        let port = match target {
+            Dialable::Addr(addr) => addr.port(),
+            Dialable::Name(_, port) => port,
+        };
+        let opaque = opaque_by_port(&self.kit.config, direction, port);
+        let generation = self.accepting.next_generation();
+        let entry = self.flows.vacant_entry();
+        let Ok(slot) = u32::try_from(entry.key()) else { return };
+        let key = Key { slot, generation };
+        if let Err(error) = self.kit.registry.register(&mut stream, Source::Client(key).token(), INTERESTS) {
+            return self.accept_failed(&error);
+        }
+        let origin = Origin { direction, source: peer, label, opaque };
+        let flow = entry.insert(Flow::new(key, stream, origin, &mut self.kit));
+        let next = match target {
+            Dialable::Addr(addr) => flow.dial(addr, &mut self.kit),
+            Dialable::Name(name, port) => flow.resolve(name, port, &mut self.kit),
+        };
+        self.settle(slot, next);
+    }
+
+    /// There is no target, or it is ourselves: the client sees a reset.
+    fn turn_away(&mut self, stream: &TcpStream, peer: SocketAddr, direction: Direction, refusal: Refusal) {
+        let (counter, why) = match refusal {
+            Refusal::NotRedirected => (
+                Counter::RefusedNotRedirected(direction),
+                "it was not redirected here, so its target is not known; redirect it, or use --forward",
+            ),
+            Refusal::Loop => {
+                (Counter::RefusedLoop(direction), "it wants to go to this listener itself, which would loop")
+            }
+            Refusal::NoAnswer => {
+                (Counter::RefusedNoOriginalDst(direction), "the kernel does not say where it wanted to go")
+            }
+        };
+        self.kit.count(counter);
+        socket::reset(stream);
+        if let Some(more) = self.kit.refusals.pass(self.kit.now) {
+            let direction = direction.as_str();
+            warn!("{direction}: connection from {peer} closed: {why} ({more} such lines left out)");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What the operator gets to see: the lines at the start, and the admin server's view of the worker.
+
+use crate::admin::{Connection, Subject};
+use crate::flow::Flow;
+use crate::kit::Kit;
+use crate::listener::Listener;
+use crate::metrics::{Counter, Metrics};
+use crate::sys;
+use crate::worker::Worker;
+use slab::Slab;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+/// One line a listener, then `ready`: programs read these lines to learn the ports that the kernel chose.
+pub(super) fn announce(listeners: &[Listener], admin: &[SocketAddr]) {
+    let mut lines = String::new();
+    for listener in listeners {
+        let _ = writeln!(lines, "wayside: listening {}", listener.describe());
+    }
+    for addr in admin {
+        let _ = writeln!(lines, "wayside: listening admin {addr}");
+    }
+    if let Some(addr) = admin.first() {
+        let _ = writeln!(lines, "wayside: try: curl http://{addr}/metrics or /connections; Ctrl-C ends");
+    }
+    let _ = writeln!(lines, "wayside: ready");
+    let mut stdout = std::io::stdout().lock();
+    // A closed stdout is no reason not to run.
+    let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
+}
+
+impl Worker {
+    /// One bounded turn for the admin server; true if it wants another at once.
+    pub(super) fn serve_admin(&mut self) -> bool {
+        if !self.admin_is_busy {
+            return false;
+        }
+        let mut view = View { flows: &mut self.flows, kit: &mut self.kit, is_ready: self.draining.is_none() };
+        let (registry, now) = (self.poll.registry(), view.kit.instant);
+        self.admin.serve(registry, now, &mut view)
+    }
+}
+
+struct View<'a> {
+    flows: &'a mut Slab<Flow>,
+    kit: &'a mut Kit,
+    is_ready: bool,
+}
+
+impl Subject for View<'_> {
+    fn ready(&self) -> bool {
+        self.is_ready
+    }
+
+    fn refresh(&mut self) {
+        for (_, flow) in &mut *self.flows {
+            flow.report(self.kit);
+        }
+        self.kit.metrics.set(Counter::LogDropped, sys::stderr::dropped());
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.kit.metrics
+    }
+
+    fn count(&mut self, counter: Counter) {
+        self.kit.count(counter);
+    }
+
+    fn connection(&self, from_slot: usize) -> Option<(usize, Connection)> {
+        let end = self.flows.capacity();
+        (from_slot..end).find_map(|slot| Some((slot, self.flows.get(slot)?.describe(self.kit.now))))
+    }
+}

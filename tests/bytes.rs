@@ -230,6 +230,7 @@ impl Ssh {
         let port = through.port().to_string();
         let words =
             ["ssh", "-F", "none", "-p", &port, "-i", &key, "-o", "BatchMode=yes", "-o", "LogLevel=ERROR"];
+        let known = format!("UserKnownHostsFile={}", self.dir.path().join("known").display());
         let hosts = ["-o", "StrictHostKeyChecking=no", "-o", &known, "-o", "IdentitiesOnly=yes"];
         words.into_iter().chain(hosts).map(str::to_owned).collect()
     }

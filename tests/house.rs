@@ -18,9 +18,9 @@ fn tree(folder: &str, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.strip_prefix(root()).expect("inside").to_string_lossy().into_owned();
             let built = ["target", ".git", "artifacts", "corpus"].iter().any(|built| path.ends_with(built));
             if built {
                 continue;
@@ -137,8 +137,8 @@ fn wire_names_nothing_else() {
 
 /// The names under `[dependencies]`, as code writes them.
 fn dependencies(manifest: &str) -> Vec<String> {
-    let (_, after) = manifest.split_once("\n[dependencies]\n").unwrap();
-    let table = after.split("\n[").next().unwrap();
+    let (_, after) = manifest.split_once("\n[dependencies]\n").expect("dependencies");
+    let table = after.split("\n[").next().expect("a table");
     let names = table.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(" = "));
     names.map(|(name, _)| name.trim().replace('-', "_")).collect()
 }

@@ -1,7 +1,10 @@
 //! Random bytes from a seed, and a checksum that does not care how they were cut.
 
 use std::io::{self, Read, Write};
+use std::sync::{Condvar, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::LIMIT;
 
 /// The seed of this run: `WAYSIDE_TEST_SEED` if set, else the clock's. It is printed, and shown when the test fails.
 pub fn seed() -> u64 {
@@ -151,4 +154,64 @@ pub fn receive_exactly(mut from: impl Read, total: u64, seed: u64, sizes: (usize
         sum.add(&buffer[..got]);
     }
     Ok(sum)
+}
+
+/// Limits how far a sender may be ahead of its receiver: a lane that never has much waiting has no cause to splice.
+#[derive(Debug, Default)]
+pub struct Credit {
+    received: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl Credit {
+    /// A reader that gives credit for what it reads.
+    pub fn reader<R: Read>(&self, inner: R) -> Credited<'_, R> {
+        Credited { inner, credit: self, count: 0, ahead: 0 }
+    }
+
+    /// A writer that is at most `ahead` bytes ahead of the reader.
+    pub fn writer<W: Write>(&self, inner: W, ahead: u64) -> Credited<'_, W> {
+        Credited { inner, credit: self, count: 0, ahead }
+    }
+}
+
+/// One side of a [`Credit`].
+#[derive(Debug)]
+pub struct Credited<'a, T> {
+    inner: T,
+    credit: &'a Credit,
+    count: u64,
+    ahead: u64,
+}
+
+impl<R: Read> Read for Credited<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.inner.read(buffer)?;
+        *self.credit.received.lock().map_err(|_| io::Error::other("poisoned"))? += got as u64;
+        self.credit.changed.notify_one();
+        Ok(got)
+    }
+}
+
+impl<W: Write> Write for Credited<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let size = bytes.len().min(usize::try_from(self.ahead).unwrap_or(usize::MAX));
+        let limit = (self.count + size as u64).saturating_sub(self.ahead);
+        let received = self.credit.received.lock().map_err(|_| io::Error::other("poisoned"))?;
+        let behind = |received: &mut u64| *received < limit;
+        let waited = self.credit.changed.wait_timeout_while(received, LIMIT, behind);
+        if waited.map_err(|_| io::Error::other("poisoned"))?.1.timed_out() {
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("nothing arrived after byte {limit}"),
+            ));
+        }
+        let sent = self.inner.write(&bytes[..size])?;
+        self.count += sent as u64;
+        Ok(sent)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
 }

@@ -8,7 +8,7 @@
 //! | a client and a server with wayside between them | [`Tunnel`] |
 //! | peers on threads | [`Server`] |
 //! | real peers | [`Daemon`], [`have`], [`TempDir`] |
-//! | random bytes and their checksum | [`Random`], [`Sum`], [`send_random`], [`receive`] |
+//! | random bytes and their checksum | [`Random`], [`Sum`], [`send_random`], [`receive`], [`Credit`] |
 //! | resets, time-outs, ends | [`reset`], [`expect_reset`], [`expect_eof`], [`expect_silence`] |
 //! | waiting without a fixed sleep | [`wait_until`], [`eventually`] |
 //! | what this machine cannot do | [`skipped!`] |
@@ -25,13 +25,13 @@ mod process;
 mod sockets;
 mod tools;
 
-pub use data::{Random, Sum, receive, receive_exactly, seed, send_random};
+pub use data::{Credit, Random, Sum, receive, receive_exactly, seed, send_random};
 pub use metrics::{Metrics, field, get};
 pub use peers::{Server, Tunnel, finish};
 pub use process::{Ended, Launch, Wayside, program, run_to_end};
 pub use sockets::{
-    LIMIT, accept, connect, expect_eof, expect_reset, expect_silence, guard, is_reset, listen, reset,
-    small_buffers,
+    LIMIT, accept, connect, expect_eof, expect_reset, expect_silence, guard, is_reset, listen, refusing,
+    reset, small_buffers,
 };
 pub use tools::{Daemon, TempDir, eventually, free_port, have, is_root, say_skipped, wait_until};
 

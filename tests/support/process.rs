@@ -268,6 +268,14 @@ impl Wayside {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("its descriptors").count()
     }
 
+    /// How many ends of pipes it has open; a lane that splices takes two.
+    pub fn pipes(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.pid());
+        let entries = std::fs::read_dir(folder).expect("its descriptors").flatten();
+        let targets = entries.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        targets.filter(|target| target.to_string_lossy().starts_with("pipe:")).count()
+    }
+
     /// The processor time it has used, user and system, to the kernel's 10 ms.
     pub fn cpu(&self) -> Duration {
         let stat = self.proc_file("stat");

@@ -31,6 +31,15 @@ pub fn listen() -> TcpListener {
     socket.into()
 }
 
+/// An address that refuses connections for as long as the socket is kept: bound, not listening.
+pub fn refusing() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let addr: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+    socket.bind(&addr.into()).expect("a free port");
+    let addr = socket.local_addr().expect("its address").as_socket().expect("an IP address");
+    (socket, addr)
+}
+
 /// Accepts one connection, or panics after [`LIMIT`].
 pub fn accept(listener: &TcpListener) -> TcpStream {
     // Linux lets SO_RCVTIMEO limit accept, too.

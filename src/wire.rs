@@ -1,5 +1,11 @@
 //! Sans-IO: bytes in, meaning out. No socket, no clock, no kernel.
 
+mod banner;
 pub mod detect;
-pub mod observer;
+mod first;
+mod head;
+mod preface;
+mod protocol;
 pub mod reply;
+mod request_line;
+mod tls;

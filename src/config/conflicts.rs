@@ -29,10 +29,14 @@ pub(super) fn find(config: &Config, origins: &Origins, unsure: &BTreeSet<&'stati
     if !unsure.contains("forward") {
         problems.extend(loops(config, origins, &listeners));
     }
-    let all_known = ["inbound-listen", "outbound-listen", "forward"].iter().all(|name| !unsure.contains(name));
-    if all_known && config.inbound.addrs.is_empty() && config.outbound.addrs.is_empty() && config.forwards.is_empty()
+    let all_known =
+        ["inbound-listen", "outbound-listen", "forward"].iter().all(|name| !unsure.contains(name));
+    if all_known
+        && config.inbound.addrs.is_empty()
+        && config.outbound.addrs.is_empty()
+        && config.forwards.is_empty()
     {
-        let text = "nothing to listen on: both listeners are off and there is no forward".to_owned();
+        let text = "nothing to listen on; with both listeners off there must be a forward".to_owned();
         problems.push(Problem { at: origin(origins, "outbound-listen", 0).clone(), text });
     }
     problems

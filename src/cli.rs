@@ -33,12 +33,14 @@ Try it:
 
 const MORE: &str = "\
 Forms:
-  LISTEN is ADDR:PORT; \":8080\" is \"[::]:8080\", all addresses. TARGET is host:port, 1.2.3.4:port or [v6]:port.
-  A forward counts as outbound; write inbound:LISTEN=TARGET where it leads to the application.
-  PORTS is 25,3306,4000-4100. DUR is an integer and ms, s, m or h; 0 is no limit. Lists: commas, or repeat the flag.
+  LISTEN is ADDR:PORT, or \":8080\" for \"[::]:8080\", all addresses. A listener may also be \"off\".
+  TARGET is host:port, 1.2.3.4:port or [v6]:port. A forward counts as outbound;
+  write inbound:LISTEN=TARGET where it leads to the application.
+  PORTS is 25,3306,4000-4100. DUR is an integer and ms, s, m or h; 0 is no limit.
+  Addresses, forwards and ports: several with commas, or the flag again.
 Every option is also an environment variable (WAYSIDE_DETECT_TIMEOUT=10s) and a key of the file
 (detect-timeout = \"10s\"). Flags win over the environment, the environment over the file.
-Exit code: 0 a clean end, 1 wrong configuration or failed start, 2 wrong usage (a wrong flag or its value).";
+Exit code: 0 a clean end, 1 wrong configuration or failed start, 2 wrong usage or a wrong flag.";
 
 /// Understands the arguments. An error is clap's own: the help, the version, or wrong usage.
 pub fn parse(
@@ -83,7 +85,7 @@ fn with_options(command: Command) -> Command {
         .help("Read options from this TOML file [default: none]")
         .help_heading(Group::Process.heading())
         .value_parser(ValueParser::path_buf());
-    OPTIONS.iter().fold(command.arg(config), |command, option| command.arg(flag(option))).after_help(MORE)
+    command.args(OPTIONS.iter().map(flag)).arg(config).after_help(MORE)
 }
 
 fn flag(option: &'static Opt) -> Arg {

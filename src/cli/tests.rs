@@ -1,1 +1,57 @@
-//! Tests.
+//! Arguments in, what was asked for out.
+
+use super::*;
+
+fn parse_words(words: &str) -> Result<Action, clap::Error> {
+    parse(words.split(' ').map(OsString::from), [])
+}
+
+#[test]
+fn clap_is_content_with_the_definition() {
+    command().debug_assert();
+}
+
+#[test]
+fn flags_arrive_under_their_names_in_order() {
+    let Ok(Action::Run(sources)) = parse_words(
+        "wayside run --forward :1=a:1 --log info --forward=:2=b:2,:3=c:3 --http-strict --config f",
+    ) else {
+        panic!("not run");
+    };
+    assert_eq!(sources.config, Some(PathBuf::from("f")));
+    let flags: Vec<(&str, Vec<&str>)> = sources
+        .flags
+        .iter()
+        .map(|(name, values)| (*name, values.iter().map(String::as_str).collect()))
+        .collect();
+    let expected =
+        [("forward", vec![":1=a:1", ":2=b:2,:3=c:3"]), ("log", vec!["info"]), ("http-strict", vec!["true"])];
+    assert_eq!(flags, expected);
+}
+
+#[test]
+fn wrong_usage_is_2_and_help_is_0() {
+    for (words, code) in [
+        ("wayside", 2),
+        ("wayside walk", 2),
+        ("wayside run --no-such-flag", 2),
+        ("wayside run stray", 2),
+        ("wayside run --log", 2),
+        ("wayside run --log info --log warn", 2),
+        ("wayside --help", 0),
+        ("wayside run --help", 0),
+        ("wayside check -h", 0),
+        ("wayside --version", 0),
+        ("wayside -V", 0),
+    ] {
+        assert_eq!(parse_words(words).expect_err(words).exit_code(), code, "{words}");
+    }
+}
+
+#[test]
+fn later_commands_take_whatever_they_are_given() {
+    for name in LATER {
+        let action = parse_words(&format!("wayside {name} --print -x y"));
+        assert!(matches!(action, Ok(Action::Later(found)) if found == name));
+    }
+}

@@ -36,7 +36,7 @@ pub(super) fn find(config: &Config, origins: &Origins, unsure: &BTreeSet<&'stati
         && config.outbound.addrs.is_empty()
         && config.forwards.is_empty()
     {
-        let text = "nothing to listen on: both listeners are off and there is no forward".to_owned();
+        let text = "nothing to listen on; with both listeners off there must be a forward".to_owned();
         problems.push(Problem { at: origin(origins, "outbound-listen", 0).clone(), text });
     }
     problems

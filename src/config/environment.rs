@@ -4,15 +4,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::load::{Given, Source, is_filter};
-use super::options::{CONFIG_ENV, OPTIONS, find};
-use super::problem::{Origin, Problem, quote, suggest};
-
-/// What everything of ours begins with.
-const PREFIX: &str = "WAYSIDE_";
+use super::options::{CONFIG, OPTIONS, PREFIX, env, find};
+use super::problem::{Origin, Problem, SEE_HELP, nearest, quote};
 
 /// The file that `WAYSIDE_CONFIG` names.
 pub(super) fn config(variables: &[(OsString, OsString)]) -> Option<PathBuf> {
-    variables.iter().find(|(name, _)| name == CONFIG_ENV).map(|(_, path)| PathBuf::from(path))
+    variables.iter().find(|(name, _)| *name == *env(CONFIG)).map(|(_, path)| PathBuf::from(path))
 }
 
 /// Every option that the environment sets, in the order of the table.
@@ -52,16 +49,17 @@ fn rust_log(variables: &[(OsString, OsString)], source: &mut Source) {
 }
 
 fn unknown(variables: &[(OsString, OsString)], source: &mut Source) {
-    let known: Vec<String> =
-        OPTIONS.iter().map(|option| option.env()).chain([CONFIG_ENV.to_owned()]).collect();
-    let mut names: Vec<String> = variables
+    let names = || OPTIONS.iter().map(|option| option.name).chain([CONFIG]);
+    let known: Vec<String> = names().map(env).collect();
+    let mut unknown: Vec<String> = variables
         .iter()
         .map(|(name, _)| name.to_string_lossy().into_owned())
         .filter(|name| name.starts_with(PREFIX) && !known.contains(name) && !is_service(name))
         .collect();
-    names.sort_unstable();
-    for name in names {
-        let hint = suggest(&name, known.iter().map(String::as_str), "`wayside run --help` lists them");
+    unknown.sort_unstable();
+    for name in unknown {
+        let hint = nearest(name.strip_prefix(PREFIX).unwrap_or_default(), names())
+            .map_or_else(|| SEE_HELP.to_owned(), |near| format!("did you mean {}?", env(near)));
         source.warnings.push(format!("{} is not an option; {hint}", name.escape_debug()));
     }
 }

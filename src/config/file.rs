@@ -1,5 +1,7 @@
 //! The configuration file: TOML with one key for each option, and where each value stands in it.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
@@ -10,17 +12,19 @@ use toml::de::{DeTable, DeValue};
 
 use super::load::{Given, Source};
 use super::options::{CONFIG, OPTIONS, Opt, find};
-use super::problem::{Origin, Problem, quote, suggest};
+use super::problem::{Origin, Problem, SEE_HELP, nearest, quote};
 
 /// The largest file. A longer one is refused, so that a device or a wrong name cannot fill the memory.
 const LARGEST: u64 = 1 << 20;
+/// After so many syntax errors nothing more is told.
+const MOST_ERRORS: usize = 100;
 
 /// Every option that the file sets.
 pub(super) fn read(path: &Path) -> Source {
     let name = path.display().to_string().replace(char::is_control, "?");
     match contents(path) {
         Ok(bytes) => match str::from_utf8(&bytes) {
-            Ok(text) => Reader { name, text }.read(),
+            Ok(text) => Reader::new(name, text).read(),
             Err(error) => {
                 let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
                 let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
@@ -48,36 +52,58 @@ fn fail(path: String, line: usize, text: String) -> Source {
 struct Reader<'a> {
     name: String,
     text: &'a str,
+    newlines: Vec<usize>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(name: String, text: &'a str) -> Reader<'a> {
+        Reader { name, text, newlines: text.match_indices('\n').map(|(at, _)| at).collect() }
+    }
+
     fn read(&self) -> Source {
-        let (table, errors) = DeTable::parse_recoverable(self.text);
         let mut source = Source::default();
+        let (text, mut errors) = self.without_halts();
+        let (table, more) = DeTable::parse_recoverable(&text);
+        errors.extend(more);
         let broken = self.syntax(&errors, &mut source);
+        if errors.len() > MOST_ERRORS {
+            // This is hardly meant to be TOML.
+            return source;
+        }
         for (key, value) in table.get_ref() {
             // What the parser made of a broken line is a guess.
-            let span = key.span().start..value.span().end;
-            if broken.iter().any(|&at| span.start <= at && at <= span.end) {
+            let (key_span, value_span) = (key.span(), value.span());
+            let span = key_span.start.min(value_span.start)..=key_span.end.max(value_span.end);
+            if broken.iter().any(|at| span.contains(at)) {
                 continue;
             }
             match find(key.get_ref()) {
-                Some(option) => self.option(option, key.span(), value, &mut source),
+                Some(option) => self.option(option, key_span, value, &mut source),
                 None => source.problems.push(self.unknown(key)),
             }
         }
-        source.problems.sort_by_key(|problem| match problem.at {
-            Origin::File { line, .. } => line,
-            _ => 0,
-        });
         source
+    }
+
+    /// The parser recovers from most errors, but leaves aside all that follows a line without `=`. Such lines are
+    /// blanked out, so that the values after them are checked too.
+    fn without_halts(&self) -> (String, Vec<toml::de::Error>) {
+        let (_, mut errors) = DeTable::parse_recoverable(self.text);
+        errors.retain(|error| error.message().starts_with("key with no value"));
+        let halts: BTreeSet<usize> = errors.iter().map(|error| self.line(start(error))).collect();
+        let lines = self.text.split_inclusive('\n').enumerate().map(|(index, line)| {
+            let blank = || " ".repeat(line.trim_end_matches('\n').len()) + "\n";
+            if halts.contains(&(index + 1)) { Cow::Owned(blank()) } else { Cow::Borrowed(line) }
+        });
+        (lines.collect(), errors)
     }
 
     /// One problem for each broken line: those that follow on it mostly follow from it. Yields where they stand.
     fn syntax(&self, errors: &[toml::de::Error], source: &mut Source) -> Vec<usize> {
         let mut places: Vec<(usize, &str)> =
-            errors.iter().map(|error| (error.span().map_or(0, |span| span.start), error.message())).collect();
+            errors.iter().map(|error| (start(error), error.message())).collect();
         places.sort_unstable();
+        places.truncate(MOST_ERRORS);
         let mut last = 0;
         for &(at, message) in &places {
             let line = self.line(at);
@@ -96,7 +122,8 @@ impl Reader<'_> {
             "\"config\" is not for the file; use --config or WAYSIDE_CONFIG".to_owned()
         } else {
             let names = OPTIONS.iter().map(|option| option.name);
-            let hint = suggest(name, names, "`wayside run --help` lists them");
+            let hint = nearest(name, names)
+                .map_or_else(|| SEE_HELP.to_owned(), |near| format!("did you mean \"{near}\"?"));
             format!("{} is not an option; {hint}", quote(name))
         };
         Problem { at: self.origin(key.span().start, None), text }
@@ -136,10 +163,15 @@ impl Reader<'_> {
         Origin::File { path: self.name.clone(), line: self.line(at), key: option.map(|option| option.name) }
     }
 
+    /// The line that the byte at `at` is in, from 1.
     fn line(&self, at: usize) -> usize {
-        let before = self.text.as_bytes().get(..at).unwrap_or(self.text.as_bytes());
-        1 + before.iter().filter(|&&byte| byte == b'\n').count()
+        1 + self.newlines.partition_point(|&newline| newline < at)
     }
+}
+
+/// Where an error begins.
+fn start(error: &toml::de::Error) -> usize {
+    error.span().map_or(0, |span| span.start)
 }
 
 /// The value as a flag would give it, or why a value of this type is not accepted.

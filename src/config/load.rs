@@ -9,7 +9,7 @@ use super::Config;
 use super::conflicts;
 use super::environment;
 use super::file;
-use super::options::{CONFIG_ENV, OPTIONS, Opt, Shown};
+use super::options::{self, CONFIG, OPTIONS, Opt, Shown};
 use super::problem::{Failure, Origin, Problem};
 use super::value::{self, List};
 
@@ -33,6 +33,9 @@ pub struct Loaded {
     pub warnings: Vec<String>,
     origins: Origins,
 }
+
+/// The most problems that are told, one line each; then a last line says how many more there are.
+const MOST_PROBLEMS: usize = 200;
 
 /// Where each value of an option was written; an option that is missing has its default.
 pub(super) type Origins = BTreeMap<&'static str, Vec<Origin>>;
@@ -89,13 +92,13 @@ pub fn load(sources: Sources) -> Result<Loaded, Failure> {
 
 fn no_file_name() -> Source {
     let text = "\"\" is not a file; name one, or leave it unset".to_owned();
-    Source { problems: vec![Problem { at: Origin::Env(CONFIG_ENV.to_owned()), text }], ..Source::default() }
+    Source { problems: vec![Problem { at: Origin::Env(options::env(CONFIG)), text }], ..Source::default() }
 }
 
 fn flags(flags: Vec<(&'static str, Vec<String>)>) -> Source {
     let mut source = Source::default();
     for (name, texts) in flags {
-        let Some(option) = super::options::find(name) else { continue };
+        let Some(option) = options::find(name) else { continue };
         let origin = Origin::Flag(option.name);
         let texts: Vec<_> = texts.iter().map(|text| (text.as_str(), origin.clone())).collect();
         source.given.push(Given::of(option, origin, &texts));
@@ -142,6 +145,15 @@ impl Merge {
 
     fn finish(mut self) -> Result<Loaded, Failure> {
         self.problems.extend(conflicts::find(&self.config, &self.origins, &self.unsure));
+        self.problems.sort_by_key(|problem| problem.at.rank());
+        let beyond = self.problems.len().saturating_sub(MOST_PROBLEMS);
+        self.problems.truncate(MOST_PROBLEMS);
+        if beyond > 0
+            && let Some(last) = self.problems.last()
+        {
+            let more = Problem { at: last.at.clone(), text: format!("... and {beyond} more problems") };
+            self.problems.push(more);
+        }
         if self.problems.is_empty() {
             return Ok(Loaded { config: self.config, warnings: self.warnings, origins: self.origins });
         }

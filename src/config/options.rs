@@ -52,7 +52,7 @@ pub struct Opt {
 impl Opt {
     /// The environment variable.
     pub fn env(&self) -> String {
-        format!("WAYSIDE_{}", self.name.to_ascii_uppercase().replace('-', "_"))
+        env(self.name)
     }
 
     /// Whether the flag may be repeated, and the file may hold a list.
@@ -79,11 +79,16 @@ pub(super) enum Shown {
 
 /// The name of the option that names the file; it is no key of the file.
 pub const CONFIG: &str = "config";
-/// Its environment variable.
-pub const CONFIG_ENV: &str = "WAYSIDE_CONFIG";
+/// What our environment variables begin with.
+pub(super) const PREFIX: &str = "WAYSIDE_";
 
 /// The most values of one option.
 const MOST_VALUES: usize = 256;
+
+/// The environment variable of the option called `name`.
+pub fn env(name: &str) -> String {
+    format!("{PREFIX}{}", name.to_ascii_uppercase().replace('-', "_"))
+}
 
 /// The option called `name`.
 pub fn find(name: &str) -> Option<&'static Opt> {
@@ -97,7 +102,7 @@ pub static OPTIONS: &[Opt] = &[
         form: &value::LISTEN,
         group: Group::Connections,
         default: "[::]:4143",
-        help: "Redirected connections to the application, or off",
+        help: "Redirected to the application",
         set: |config, items| listeners(items).map(|listen| config.inbound = listen),
         show: |config| show_listen(&config.inbound),
     },
@@ -106,7 +111,7 @@ pub static OPTIONS: &[Opt] = &[
         form: &value::LISTEN,
         group: Group::Connections,
         default: "127.0.0.1:4140,[::1]:4140",
-        help: "Redirected connections from it, or off",
+        help: "Redirected from the application",
         set: |config, items| listeners(items).map(|listen| config.outbound = listen),
         show: |config| show_listen(&config.outbound),
     },
@@ -115,7 +120,7 @@ pub static OPTIONS: &[Opt] = &[
         form: &value::LISTEN,
         group: Group::Connections,
         default: "127.0.0.1:4191",
-        help: "/metrics /ready /live /connections, or off",
+        help: "/metrics /ready /live /connections",
         set: |config, items| listeners(items).map(|listen| config.admin = listen),
         show: |config| show_listen(&config.admin),
     },
@@ -124,7 +129,7 @@ pub static OPTIONS: &[Opt] = &[
         form: &value::FORWARD,
         group: Group::Connections,
         default: "",
-        help: "Listen without redirection; see below",
+        help: "A listener that needs no redirection",
         set: |config, items| each(items, value::forward).map(|forwards| config.forwards = forwards),
         show: |config| Shown::Value(strings(config.forwards.iter().map(Forward::to_string))),
     },
@@ -210,7 +215,7 @@ pub static OPTIONS: &[Opt] = &[
         form: &value::COUNT,
         group: Group::Limits,
         default: "auto",
-        help: "At the limit accepting pauses; auto: RLIMIT_NOFILE",
+        help: "Above it accepting pauses; auto is RLIMIT_NOFILE's",
         set: |config, items| one(items, value::connections).map(|count| config.max_connections = count),
         show: |config| match config.max_connections {
             Some(count) => Shown::Value(toml::Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))),

@@ -33,6 +33,15 @@ impl Origin {
             Origin::File { path, line, .. } => format!("{path}:{line}"),
         }
     }
+
+    /// The order in which problems are told: the file line by line, the environment, the flags.
+    pub(super) fn rank(&self) -> (u8, usize) {
+        match self {
+            Origin::File { line, .. } => (0, *line),
+            Origin::Default | Origin::Env(_) => (1, 0),
+            Origin::Flag(_) => (2, 0),
+        }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -86,28 +95,20 @@ pub(super) fn quote(text: &str) -> String {
     }
 }
 
-/// `; did you mean "NEAREST"?`, or `otherwise` where nothing is near.
-pub(super) fn suggest<'a>(
-    wrong: &str,
-    known: impl Iterator<Item = &'a str>,
-    otherwise: &'static str,
-) -> String {
+/// The name that `wrong` was most likely meant to be, if any is near.
+pub(super) fn nearest(wrong: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let wrong = wrong.to_ascii_lowercase().replace('_', "-");
-    let nearest = known
-        .map(|name| {
-            let plain = name.to_ascii_lowercase().replace('_', "-");
-            // A part of the name, like `inbound`, means the name as well as a slip of the finger does.
-            let part = wrong.len() >= 4 && (plain.contains(&wrong) || wrong.contains(&plain));
-            let distance = distance(&wrong, &plain);
-            (if part { distance.min(2) } else { distance }, distance, plain.len(), name)
-        })
-        .filter(|&(rank, _, length, _)| rank <= 2.max(length / 3))
-        .min();
-    match nearest {
-        Some((_, _, _, name)) => format!("did you mean \"{name}\"?"),
-        None => otherwise.to_owned(),
-    }
+    let ranked = known.map(|name| {
+        // A part of the name, like `inbound`, or more than it, like `log-level`, is as near as a slip or two.
+        let part = wrong.len() >= 4 && (name.contains(&wrong) || wrong.contains(name));
+        let distance = distance(&wrong, name);
+        (if part { distance.min(2) } else { distance }, distance, name)
+    });
+    ranked.filter(|&(rank, _, name)| rank <= 2.max(name.len() / 3)).min().map(|(_, _, name)| name)
 }
+
+/// Where to look if nothing is near.
+pub(super) const SEE_HELP: &str = "`wayside run --help` lists them";
 
 /// How many letters must be put in, taken out or changed to turn `a` into `b`.
 fn distance(a: &str, b: &str) -> usize {
@@ -147,14 +148,16 @@ mod tests {
     fn what_is_near_is_suggested_and_what_is_far_is_not() {
         let known = ["inbound-listen", "detect-timeout", "connect-timeout", "log"];
         for (wrong, expected) in [
-            ("detect-timout", "did you mean \"detect-timeout\"?"),
-            ("detect_timeout", "did you mean \"detect-timeout\"?"),
-            ("inbound", "did you mean \"inbound-listen\"?"),
-            ("log-level", "no"),
-            ("colour", "no"),
-            ("lo", "did you mean \"log\"?"),
+            ("detect-timout", Some("detect-timeout")),
+            ("DETECT_TIMEOUT", Some("detect-timeout")),
+            ("connect", Some("connect-timeout")),
+            ("inbound", Some("inbound-listen")),
+            ("log-level", Some("log")),
+            ("lgo", Some("log")),
+            ("colour", None),
+            ("", None),
         ] {
-            assert_eq!(suggest(wrong, known.into_iter(), "no"), expected, "{wrong}");
+            assert_eq!(nearest(wrong, known.into_iter()), expected, "{wrong}");
         }
     }
 

@@ -161,15 +161,19 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         })
 }
 
-/// The shortest way to write it.
+/// A short way to write it: from two of a unit on, in that unit.
 pub(super) fn show_duration(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
-    for (unit, length) in [("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
-        if milliseconds > 0 && milliseconds.is_multiple_of(length) {
+    for (unit, length) in [("h", 3_600_000), ("m", 60_000)] {
+        if milliseconds >= 2 * length && milliseconds.is_multiple_of(length) {
             return format!("{}{unit}", milliseconds / length);
         }
     }
-    if milliseconds == 0 { "0".to_owned() } else { format!("{milliseconds}ms") }
+    match (milliseconds, milliseconds % 1_000) {
+        (0, _) => "0".to_owned(),
+        (_, 0) => format!("{}s", milliseconds / 1_000),
+        _ => format!("{milliseconds}ms"),
+    }
 }
 
 /// `25` or `4000-4100`.
@@ -296,9 +300,9 @@ pub(super) fn filter(text: &str) -> Result<String, String> {
     let is_part = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:-".contains(&byte))
     };
-    let valid = text.split(',').all(|directive| match directive.trim().split_once('=') {
-        Some((part, level)) => is_part(part.trim()) && is_level(level.trim()),
-        None => is_level(directive.trim()),
+    let valid = text.split(',').all(|directive| match directive.trim_matches(' ').split_once('=') {
+        Some((part, level)) => is_part(part.trim_matches(' ')) && is_level(level.trim_matches(' ')),
+        None => is_level(directive.trim_matches(' ')),
     });
     // `env_logger` does not trim within a directive.
     if valid { Ok(text.replace(' ', "")) } else { Err(refuse(text, &FILTER)) }

@@ -1,38 +1,292 @@
-//! stub
-#![allow(missing_docs)]
-use crate::metrics::{Counter, Metrics};
+//! The admin server: `/metrics`, `/ready`, `/live` and `/connections` over HTTP/1, in the loop that carries the traffic.
+//!
+//! It must never be in the way of that traffic. So an event only marks a client, and [`Admin::serve`] does a bounded
+//! amount of work for the marked ones; answers are made in slices and only as fast as the client takes them;
+//! and everything a client can hold is limited:
+//!
+//! | bound | what happens at it |
+//! |---|---|
+//! | 32 clients | the one that has been idle longest is closed, or one that took nothing of its answer for a second; failing both the new one is |
+//! | request head 8 KiB, 64 fields | 431, close |
+//! | 10 s for a request head, 120 s between requests | close |
+//! | 30 s without progress of an answer | close |
+//! | 64 KiB of answer waiting for a client | no more is made until it reads |
+//! | 2 compressors (300 KB each) | further answers are not compressed |
+//! | 64 KiB rendered in a turn | the loop comes round before more is |
+//!
+//! There is no access control but the address it listens on.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry, Token};
+use slab::Slab;
+
+use crate::base::token::Source;
+use crate::metrics::{Counter, Metrics};
+use crate::sys::process;
+
+mod answer;
+mod client;
+mod request;
+#[cfg(test)]
+mod tests;
+
+use client::{Client, Step};
+
+/// The most clients at once.
+const MAX_CLIENTS: usize = 32;
+/// The most answers being compressed at once.
+const MAX_GZIP: usize = 2;
+/// What one call of [`Admin::serve`] may render, in bytes before compression.
+const TURN_BYTES: usize = 64 * 1024;
+/// How many clients one call of [`Admin::serve`] takes from each listener.
+const ACCEPTS: usize = 8;
+/// After an error accepting is tried again after this.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// A client that took nothing of its answer for this long may be closed for a new one.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the admin server tells about.
 pub trait Subject {
+    /// Whether new connections are welcome; false while draining.
     fn ready(&self) -> bool;
+    /// Brings the counters up to date, before a scrape.
     fn refresh(&mut self);
+    /// What is counted.
     fn metrics(&self) -> &Metrics;
-    fn count(&mut self, c: Counter);
+    /// Counts something of the admin server's own.
+    fn count(&mut self, counter: Counter);
+    /// The first live connection at or after `from_slot`, and its slot.
     fn connection(&self, from_slot: usize) -> Option<(usize, Connection)>;
 }
+
+/// A live connection, for `/connections`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
+    /// Its number in the logs.
     pub id: u64,
+    /// `inbound` or `outbound`.
     pub direction: &'static str,
+    /// The client.
     pub source: SocketAddr,
+    /// Where it goes.
     pub target: String,
+    /// What it was found to be; empty while undecided.
     pub protocol: &'static str,
+    /// Who decided; empty while undecided.
     pub decided_by: &'static str,
+    /// From the client to the server.
     pub bytes_in: u64,
+    /// From the server to the client.
     pub bytes_out: u64,
+    /// Since it was accepted.
     pub age: Duration,
+    /// What it is doing.
     pub state: &'static str,
 }
-pub struct Admin {}
+
+#[derive(Debug)]
+struct Listener {
+    socket: TcpListener,
+    ready: bool,
+    paused_until: Option<Instant>,
+}
+
+/// The admin server.
+#[derive(Debug)]
+pub struct Admin {
+    listeners: Vec<Listener>,
+    clients: Slab<Client>,
+    generation: u32,
+    /// Slots of clients that have something to do, each once.
+    queue: VecDeque<usize>,
+    /// Lent to whoever has its step; empty while nothing goes on.
+    spare: Vec<u8>,
+    /// When the counters were last brought up to date.
+    refreshed: Option<Instant>,
+}
+
+/// What is left of a turn, and what may be borrowed for it.
+struct Turn<'a> {
+    budget: usize,
+    /// A compressor may be had.
+    gzip: bool,
+    spare: &'a mut Vec<u8>,
+    refreshed: &'a mut Option<Instant>,
+}
+
+impl Turn<'_> {
+    fn spend(&mut self, bytes: usize) {
+        self.budget = self.budget.saturating_sub(bytes);
+    }
+
+    /// Once a turn of the loop is enough, however many ask.
+    fn refresh(&mut self, now: Instant, subject: &mut dyn Subject) {
+        if *self.refreshed != Some(now) {
+            subject.refresh();
+            *self.refreshed = Some(now);
+        }
+    }
+}
+
+/// The number behind [`Source::Admin`]: even for a listener, odd for a client.
+fn client_number(slot: usize, generation: u32) -> usize {
+    ((generation as usize) << 8 | slot) << 1 | 1
+}
+
+fn token_of(number: usize) -> Token {
+    Source::Admin(number).token()
+}
+
 impl Admin {
-    pub fn new(_: Vec<mio::net::TcpListener>, _: &mio::Registry) -> std::io::Result<Admin> {
-        Ok(Admin {})
+    /// Serves what comes to `listeners`.
+    pub fn new(listeners: Vec<TcpListener>, registry: &Registry) -> io::Result<Admin> {
+        let mut ready = Vec::with_capacity(listeners.len());
+        for (index, mut socket) in listeners.into_iter().enumerate() {
+            registry.register(&mut socket, token_of(index << 1), Interest::READABLE)?;
+            ready.push(Listener { socket, ready: true, paused_until: None });
+        }
+        Ok(Admin {
+            listeners: ready,
+            clients: Slab::new(),
+            generation: 0,
+            queue: VecDeque::new(),
+            spare: Vec::new(),
+            refreshed: None,
+        })
     }
-    pub fn ready(&mut self, _: usize, _: &mio::event::Event, _: &mio::Registry, _: Instant) {}
-    pub fn serve(&mut self, _: &mio::Registry, _: Instant, _: &mut dyn Subject) -> bool {
-        false
+
+    /// An event of [`Source::Admin`] with this number: marks, and does nothing else.
+    pub fn ready(&mut self, number: usize, event: &Event, _registry: &Registry, _now: Instant) {
+        let (rest, is_client) = (number >> 1, number & 1 == 1);
+        if !is_client {
+            if let Some(listener) = self.listeners.get_mut(rest) {
+                listener.ready = true;
+            }
+            return;
+        }
+        let (slot, generation) = (rest & 0xff, (rest >> 8) as u32);
+        if let Some(client) = self.clients.get_mut(slot).filter(|it| it.generation == generation) {
+            client.mark(event);
+            self.enqueue(slot);
+        }
     }
+
+    fn enqueue(&mut self, slot: usize) {
+        if let Some(client) = self.clients.get_mut(slot).filter(|it| !it.queued) {
+            client.queued = true;
+            self.queue.push_back(slot);
+        }
+    }
+
+    /// One bounded turn for whatever is marked. True: there is more to do now.
+    pub fn serve(&mut self, registry: &Registry, now: Instant, subject: &mut dyn Subject) -> bool {
+        for index in 0..self.listeners.len() {
+            self.accept(index, registry, now, subject);
+        }
+        let mut budget = TURN_BYTES;
+        while budget > 0 {
+            let Some(slot) = self.queue.pop_front() else { break };
+            let gzip = self.clients.iter().filter(|(_, it)| it.compresses()).count() < MAX_GZIP;
+            let Some(client) = self.clients.get_mut(slot) else { continue };
+            client.queued = false;
+            let (spare, refreshed) = (&mut self.spare, &mut self.refreshed);
+            let mut turn = Turn { budget, gzip, spare, refreshed };
+            let step = client.step(now, subject, &mut turn);
+            budget = turn.budget;
+            match step {
+                Step::Again => self.enqueue(slot),
+                Step::Wait => {}
+                Step::Close => self.remove(slot),
+            }
+        }
+        if self.queue.is_empty() {
+            self.spare = Vec::new();
+        }
+        self.has_work()
+    }
+
+    fn has_work(&self) -> bool {
+        !self.queue.is_empty() || self.listeners.iter().any(|it| it.ready && it.paused_until.is_none())
+    }
+
+    fn accept(&mut self, index: usize, registry: &Registry, now: Instant, subject: &mut dyn Subject) {
+        for _ in 0..ACCEPTS {
+            let Some(listener) = self.listeners.get_mut(index) else { return };
+            if !listener.ready || listener.paused_until.is_some() {
+                return;
+            }
+            match listener.socket.accept() {
+                Ok((stream, _)) => self.admit(stream, registry, now, subject),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => listener.ready = false,
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                    _ => {
+                        listener.paused_until = Some(now + ACCEPT_PAUSE);
+                        let lack = process::lacks_descriptors(&error);
+                        subject.count(if lack { Counter::AcceptPausedFds } else { Counter::AcceptErrors });
+                    }
+                },
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: TcpStream, registry: &Registry, now: Instant, subject: &mut dyn Subject) {
+        if self.clients.len() >= MAX_CLIENTS {
+            subject.count(Counter::AdminRefused);
+            match self.dispensable(now) {
+                Some(slot) => self.remove(slot),
+                None => return,
+            }
+        }
+        self.generation = self.generation.wrapping_add(1);
+        let slot = self.clients.insert(Client::new(stream, self.generation, now));
+        let token = token_of(client_number(slot, self.generation));
+        let registered = self
+            .clients
+            .get_mut(slot)
+            .map(|client| registry.register(client.stream(), token, Interest::READABLE | Interest::WRITABLE));
+        match registered {
+            Some(Ok(())) => self.enqueue(slot),
+            _ => self.remove(slot),
+        }
+    }
+
+    /// The client to close for a new one.
+    fn dispensable(&self, now: Instant) -> Option<usize> {
+        let (slot, client) = self.clients.iter().min_by_key(|(_, it)| (!it.is_idle(), it.since()))?;
+        (client.is_idle() || client.since() + PATIENCE <= now).then_some(slot)
+    }
+
+    /// Closing the socket takes it out of the poll, too.
+    fn remove(&mut self, slot: usize) {
+        self.clients.try_remove(slot);
+        self.queue.retain(|queued| *queued != slot);
+    }
+
+    /// When [`Admin::expire`] has something to do.
     pub fn next_deadline(&self) -> Option<Instant> {
-        None
+        let clients = self.clients.iter().map(|(_, client)| client.deadline());
+        clients.chain(self.listeners.iter().filter_map(|it| it.paused_until)).min()
     }
-    pub fn expire(&mut self, _: Instant) {}
+
+    /// Closes the clients whose time is over; lets listeners try again (call [`Admin::serve`] after it).
+    pub fn expire(&mut self, now: Instant) {
+        while let Some((slot, _)) = self.clients.iter().find(|(_, client)| client.deadline() <= now) {
+            self.remove(slot);
+        }
+        for listener in &mut self.listeners {
+            listener.paused_until = listener.paused_until.filter(|until| *until > now);
+        }
+    }
+
+    /// No answer is being made or sent: ending now would cut none off.
+    pub fn is_idle(&self) -> bool {
+        self.clients.iter().all(|(_, client)| client.is_idle())
+    }
 }

@@ -11,7 +11,7 @@ mod counters;
 pub mod histogram;
 mod labels;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 
 pub use counters::Counter;

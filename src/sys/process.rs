@@ -1,9 +1,10 @@
 //! What this process uses, as `/proc` tells it. For scrapes: a few short reads, no allocation worth naming.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 /// What the process uses now.
@@ -48,6 +49,13 @@ fn open_fds() -> Option<u64> {
         0 => Some((fs::read_dir(FOLDER).ok()?.count() as u64).saturating_sub(1)),
         count => Some(count),
     }
+}
+
+/// Whether a call failed for want of file descriptors (the process's or the system's) or of memory for sockets:
+/// it may succeed later, and not sooner for being tried again at once.
+pub fn lacks_descriptors(error: &io::Error) -> bool {
+    let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| lacks.contains(&errno))
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -1,0 +1,212 @@
+//! Writes answers: small ones at once, `/metrics` and `/connections` in slices.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::request::{Page, Refusal, Request};
+use super::{Connection, Subject};
+use crate::metrics::Scrape;
+
+/// About so much is rendered in one step, before compression.
+pub(super) const SLICE: usize = 8 * 1024;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const INDEX: &str = "wayside\n\n/metrics      what is counted, as Prometheus text\n\
+    /ready        200 while new connections are welcome, else 503\n\
+    /live         200 while the process works\n/connections  each live connection, as JSON\n";
+
+/// An answer whose body is still being made.
+#[derive(Debug)]
+pub(super) struct Answer {
+    body: Body,
+    chunked: bool,
+    gzip: Option<GzEncoder<Vec<u8>>>,
+}
+
+#[derive(Debug)]
+enum Body {
+    Metrics(Box<Scrape>),
+    Connections(Walk),
+}
+
+/// Writes the head, and the body where it is short. `gzip`: a compressor may be had.
+pub(super) fn begin(
+    request: &Request,
+    gzip: bool,
+    subject: &dyn Subject,
+    out: &mut Vec<u8>,
+) -> Option<Answer> {
+    match request.page {
+        Err(refusal) => refuse(refusal, request.head_only, request.keep_alive, out),
+        Ok(Page::Index) => small(request, "200 OK", INDEX, out),
+        Ok(Page::Live) => small(request, "200 OK", "live\n", out),
+        Ok(Page::Ready) if subject.ready() => small(request, "200 OK", "ready\n", out),
+        Ok(Page::Ready) => small(request, "503 Service Unavailable", "not ready\n", out),
+        Ok(Page::Metrics) => return stream(request, gzip, "text/plain; version=0.0.4", subject, out),
+        Ok(Page::Connections) => return stream(request, gzip, "application/json", subject, out),
+    }
+    None
+}
+
+/// Answers a request that gets no page.
+pub(super) fn refuse(refusal: Refusal, head_only: bool, keep_alive: bool, out: &mut Vec<u8>) {
+    let (status, more, body) = match refusal {
+        Refusal::BadRequest => ("400 Bad Request", "", "not a request that is understood here\n"),
+        Refusal::NotFound => ("404 Not Found", "", "no such page; / lists what there is\n"),
+        Refusal::MethodNotAllowed => ("405 Method Not Allowed", "Allow: GET, HEAD\r\n", "GET or HEAD only\n"),
+        Refusal::HeadTooLarge => {
+            ("431 Request Header Fields Too Large", "", "the request head is over 8 KiB or 64 fields\n")
+        }
+    };
+    head(out, status, TEXT, keep_alive, &format!("{more}Content-Length: {}\r\n", body.len()));
+    if !head_only {
+        out.extend_from_slice(body.as_bytes());
+    }
+}
+
+fn small(request: &Request, status: &str, body: &str, out: &mut Vec<u8>) {
+    head(out, status, TEXT, request.keep_alive, &format!("Content-Length: {}\r\n", body.len()));
+    if !request.head_only {
+        out.extend_from_slice(body.as_bytes());
+    }
+}
+
+fn stream(
+    request: &Request,
+    gzip: bool,
+    kind: &str,
+    subject: &dyn Subject,
+    out: &mut Vec<u8>,
+) -> Option<Answer> {
+    let gzip = gzip && request.gzip;
+    let encoding = if gzip { "Content-Encoding: gzip\r\n" } else { "" };
+    let framing = if request.chunks { "Transfer-Encoding: chunked\r\n" } else { "" };
+    let more = format!("Vary: Accept-Encoding\r\n{encoding}{framing}");
+    head(out, "200 OK", kind, request.keep_alive, &more);
+    if request.head_only {
+        return None;
+    }
+    let body = match request.page {
+        Ok(Page::Metrics) => Body::Metrics(Box::new(Scrape::new(subject.metrics()))),
+        _ => Body::Connections(Walk::default()),
+    };
+    let gzip = gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
+    Some(Answer { body, chunked: request.chunks, gzip })
+}
+
+fn head(out: &mut Vec<u8>, status: &str, kind: &str, keep_alive: bool, more: &str) {
+    let close = if keep_alive { "" } else { "Connection: close\r\n" };
+    // Writing to a Vec never fails, here and below.
+    let _ = write!(
+        out,
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nCache-Control: no-store\r\n{more}{close}\r\n"
+    );
+}
+
+impl Answer {
+    /// Whether it holds a compressor, which takes some 300 KB.
+    pub(super) fn compresses(&self) -> bool {
+        self.gzip.is_some()
+    }
+
+    /// Appends the next part of the body to `out`; false: that was all. `plain` is a spare buffer, left with what was rendered.
+    pub(super) fn render(&mut self, subject: &dyn Subject, plain: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
+        plain.clear();
+        let more = match &mut self.body {
+            Body::Metrics(scrape) => scrape.next(subject.metrics(), plain, SLICE),
+            Body::Connections(walk) => walk.next(subject, plain, SLICE),
+        };
+        match &mut self.gzip {
+            None => chunk(out, plain, self.chunked),
+            Some(encoder) => {
+                let _ = encoder.write_all(plain);
+                if !more {
+                    let _ = encoder.try_finish();
+                }
+                chunk(out, encoder.get_ref(), self.chunked);
+                encoder.get_mut().clear();
+            }
+        }
+        if !more && self.chunked {
+            out.extend_from_slice(b"0\r\n\r\n");
+        }
+        more
+    }
+}
+
+fn chunk(out: &mut Vec<u8>, bytes: &[u8], chunked: bool) {
+    match (bytes.is_empty(), chunked) {
+        // An empty chunk would be the end.
+        (true, _) => {}
+        (false, false) => out.extend_from_slice(bytes),
+        (false, true) => {
+            let _ = write!(out, "{:x}\r\n", bytes.len());
+            out.extend_from_slice(bytes);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+/// The way through the live connections, one slot after the other. Not a snapshot: one that comes meanwhile may be missed.
+#[derive(Debug, Default)]
+struct Walk {
+    slot: usize,
+    begun: bool,
+}
+
+impl Walk {
+    fn next(&mut self, subject: &dyn Subject, out: &mut Vec<u8>, budget: usize) -> bool {
+        let full = out.len().saturating_add(budget);
+        if self.slot == 0 && !self.begun {
+            out.extend_from_slice(b"{\"connections\":[\n");
+        }
+        while out.len() < full {
+            let Some((slot, connection)) = subject.connection(self.slot) else {
+                out.extend_from_slice(if self.begun { b"\n]}\n" } else { b"]}\n" });
+                return false;
+            };
+            if self.begun {
+                out.extend_from_slice(b",\n");
+            }
+            self.begun = true;
+            out.extend_from_slice(line(&connection).as_bytes());
+            self.slot = slot.saturating_add(1);
+        }
+        true
+    }
+}
+
+fn line(connection: &Connection) -> String {
+    let Connection { id, bytes_in, bytes_out, age, .. } = connection;
+    let mut line = format!("{{\"id\":{id}");
+    for (name, value) in [
+        ("direction", connection.direction),
+        ("source", &connection.source.to_string()),
+        ("target", &connection.target),
+        ("protocol", connection.protocol),
+        ("decided_by", connection.decided_by),
+        ("state", connection.state),
+    ] {
+        let _ = write!(line, ",\"{name}\":\"");
+        push_escaped(&mut line, value);
+        line.push('"');
+    }
+    let _ =
+        write!(line, ",\"bytes_in\":{bytes_in},\"bytes_out\":{bytes_out},\"age_ms\":{}}}", age.as_millis());
+    line
+}
+
+fn push_escaped(line: &mut String, value: &str) {
+    for c in value.chars() {
+        match c {
+            '"' | '\\' => line.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(line, "\\u{:04x}", u32::from(c));
+            }
+            c => line.push(c),
+        }
+    }
+}

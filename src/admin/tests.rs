@@ -1,0 +1,5 @@
+//! The admin server in a loop of its own, with real sockets and a made-up clock.
+
+mod bench;
+mod bounds;
+mod pages;

@@ -1,1 +1,4 @@
 //! sys
+
+pub mod interface;
+pub mod random;

@@ -255,4 +255,4 @@ fn bit(server: usize) -> u8 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,42 +1,333 @@
-//! stub
-#![allow(missing_docs)]
-use std::net::IpAddr;
-use std::time::Instant;
+//! Names to addresses, without blocking the loop. `docs/names.md` tells what happens when.
+//!
+//! | question | module |
+//! |---|---|
+//! | what is known of a name, and for how long? | this file, `entry` |
+//! | which names are asked for, and what do both families' answers come to? | `lookup` |
+//! | which server is asked next? | `query` |
+//! | what does a reply say? | `message`, `name` |
+//! | what do the files say? | `conf`, `hosts`, `files` |
+//! | which address first? | `order` |
+//! | who touches sockets? | `running`, `socket` |
+//!
+//! `lookup` and all it uses are sans-IO: bytes and time are arguments.
+
+mod conf;
+mod entry;
+mod failure;
+mod files;
+mod hosts;
+mod lookup;
+mod message;
+mod name;
+mod order;
+mod query;
+mod running;
+mod socket;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use mio::Registry;
+
+pub use failure::Failure;
+
+use conf::Conf;
+use entry::Entry;
+use files::Watched;
+use hosts::Hosts;
+use lookup::Lookup;
+use query::Plan;
+use running::{MOST_LOOKUPS, Numbers, Running};
+
+/// A server that kept silent is asked after the others for so long: a dead one costs one time-out, not one a lookup.
+const SHUN: Duration = Duration::from_secs(30);
+/// Bytes of resolv.conf that are read; the rest is left out, with a warning.
+const LARGEST_CONF: u64 = 64 << 10;
+/// Bytes of the hosts file that are read; the rest is left out, with a warning.
+const LARGEST_HOSTS: u64 = 1 << 20;
+
+/// A name that the resolver keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct NameId(u32);
+
+/// What is known of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer<'a> {
+    /// Its addresses, never none, in the order in which to try them.
     Addresses(&'a [IpAddr]),
+    /// A lookup is under way; [`Resolver::settled`] tells when to ask again.
     Pending,
+    /// It has no address now. Asking again later, as every new connection does, looks again.
     Failed(Failure),
 }
-#[derive(Clone, Copy, Debug)]
-pub enum Failure {
-    Timeout,
+
+/// Where a resolver learns how to resolve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// See resolv.conf(5). If it is missing, the server is 127.0.0.1.
+    pub resolv_conf: PathBuf,
+    /// See hosts(5).
+    pub hosts: PathBuf,
+    /// The name servers' port, as resolv.conf has no way to say it.
+    pub port: u16,
 }
-impl Failure {
-    pub fn as_str(self) -> &'static str {
-        "timeout"
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { resolv_conf: "/etc/resolv.conf".into(), hosts: "/etc/hosts".into(), port: 53 }
     }
 }
-#[derive(Default)]
-pub struct Settings {}
-pub struct Resolver {}
+
+/// What a resolver did since it began; a lookup's figures are added when it ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Lookups that were begun and needed a name server.
+    pub lookups: u64,
+    /// Lookups that ended without an address.
+    pub failed: u64,
+    /// Questions sent.
+    pub queries: u64,
+    /// Questions sent over TCP.
+    pub queries_over_tcp: u64,
+    /// Replies ignored, as they do not answer the question: late, broken or forged.
+    pub foreign_replies: u64,
+    /// Questions that a server left without reply.
+    pub timeouts: u64,
+}
+
+/// Keeps names and their addresses. It never blocks, but for a look at two small local files.
+#[derive(Debug)]
+pub struct Resolver {
+    port: u16,
+    conf_file: Watched,
+    conf: Conf,
+    hosts_file: Watched,
+    hosts: Hosts,
+    entries: Vec<Entry>,
+    ids: HashMap<String, NameId>,
+    /// At most [`MOST_LOOKUPS`] places.
+    running: Vec<Option<Running>>,
+    /// Names whose lookup waits for a place: only while there is none.
+    queue: VecDeque<NameId>,
+    settled: VecDeque<NameId>,
+    /// Servers that kept silent, and until when they are asked last. At most one entry a server of resolv.conf.
+    shunned: Vec<(SocketAddr, Instant)>,
+    rotation: usize,
+    numbers: Numbers,
+    counters: Counters,
+}
+
 impl Resolver {
-    pub fn new(_: Settings) -> Resolver {
-        Resolver {}
+    /// Reads the two files; this may block.
+    pub fn new(settings: Settings) -> Resolver {
+        let mut resolver = Resolver {
+            port: settings.port,
+            conf_file: Watched::new(settings.resolv_conf, LARGEST_CONF),
+            conf: Conf::parse("", settings.port, |_| None),
+            hosts_file: Watched::new(settings.hosts, LARGEST_HOSTS),
+            hosts: Hosts::default(),
+            entries: Vec::new(),
+            ids: HashMap::new(),
+            running: Vec::new(),
+            queue: VecDeque::new(),
+            settled: VecDeque::new(),
+            shunned: Vec::new(),
+            rotation: 0,
+            numbers: Numbers::default(),
+            counters: Counters::default(),
+        };
+        resolver.look_at_files(Instant::now());
+        resolver
     }
-    pub fn name(&mut self, _: &str) -> NameId {
-        NameId(0)
+
+    /// The id of `host`, a name or an address; the same for the same text in upper and lower case. Names are never
+    /// forgotten, so this is for what the configuration lists, not for what clients send.
+    pub fn name(&mut self, host: &str) -> NameId {
+        let host = host.to_ascii_lowercase();
+        if let Some(&id) = self.ids.get(&host) {
+            return id;
+        }
+        let id =
+            NameId(u32::try_from(self.entries.len()).expect("a configuration has fewer than 2^32 names"));
+        self.entries.push(Entry::new(&host));
+        self.ids.insert(host, id);
+        id
     }
-    pub fn addresses(&mut self, _: NameId, _: Instant, _: &mio::Registry) -> Answer<'_> {
-        Answer::Failed(Failure::Timeout)
+
+    /// The host that `id` stands for.
+    pub fn host(&self, id: NameId) -> &str {
+        self.entries.get(id.0 as usize).map_or("", |entry| &entry.host)
     }
-    pub fn ready(&mut self, _: usize, _: Instant, _: &mio::Registry) {}
+
+    /// What is known of `id` at `now`; begins or renews a lookup where it is due. Never blocks.
+    pub fn addresses(&mut self, id: NameId, now: Instant, registry: &Registry) -> Answer<'_> {
+        let index = id.0 as usize;
+        if self.entries.get(index).is_some_and(|entry| entry.is_due(now)) {
+            self.renew(index, now, registry);
+        }
+        match self.entries.get_mut(index) {
+            Some(entry) => entry.answer(now),
+            None => Answer::Failed(Failure::BadName),
+        }
+    }
+
+    /// Why the last lookup of `id` failed, if it did; older addresses may be in use all the same.
+    pub fn trouble(&self, id: NameId) -> Option<Failure> {
+        self.entries.get(id.0 as usize)?.failure
+    }
+
+    /// An event of `Source::Resolver(number)`.
+    pub fn ready(&mut self, number: usize, now: Instant, registry: &Registry) {
+        let place = Numbers::place(number);
+        if let Some(Some(running)) = self.running.get_mut(place) {
+            running.ready(number, now);
+            self.drive(place, now, registry);
+            self.fill(now, registry);
+        }
+    }
+
+    /// When [`Resolver::expire`] is to be called next.
     pub fn next_deadline(&self) -> Option<Instant> {
-        None
+        let entry = |running: &Running| self.entries.get(running.name)?.patience();
+        let both = |running: &Running| [running.lookup.deadline(), entry(running)];
+        self.running.iter().flatten().flat_map(both).flatten().min()
     }
-    pub fn expire(&mut self, _: Instant, _: &mio::Registry) {}
+
+    /// Time passed.
+    pub fn expire(&mut self, now: Instant, registry: &Registry) {
+        for place in 0..self.running.len() {
+            if let Some(Some(running)) = self.running.get_mut(place) {
+                running.lookup.expire(now);
+                let name = running.name;
+                if self.entries.get(name).and_then(Entry::patience).is_some_and(|until| until <= now) {
+                    self.wake(name);
+                }
+                self.drive(place, now, registry);
+            }
+        }
+        self.fill(now, registry);
+    }
+
+    /// A name that was [`Answer::Pending`] and is no more: ask for it again. Call until `None`, after each
+    /// [`Resolver::ready`] and [`Resolver::expire`].
     pub fn settled(&mut self) -> Option<NameId> {
-        None
+        self.settled.pop_front()
+    }
+
+    /// What it did so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn look_at_files(&mut self, now: Instant) {
+        if let Some(text) = self.conf_file.news(now) {
+            self.conf = Conf::parse(&text, self.port, crate::sys::interface::index);
+            self.shunned.clear();
+        }
+        if let Some(text) = self.hosts_file.news(now) {
+            self.hosts = Hosts::parse(&text);
+        }
+    }
+
+    fn renew(&mut self, index: usize, now: Instant, registry: &Registry) {
+        self.look_at_files(now);
+        let Some(entry) = self.entries.get_mut(index) else { return };
+        if let Some(addresses) = self.hosts.addresses(&entry.host) {
+            entry.listed(addresses, now);
+            return;
+        }
+        entry.queued();
+        self.queue.push_back(NameId(index as u32));
+        // With a place free the queue was empty, so that only this lookup begins here.
+        self.fill(now, registry);
+    }
+
+    /// Begins lookups while there are places.
+    fn fill(&mut self, now: Instant, registry: &Registry) {
+        while let Some(place) = self.free_place()
+            && let Some(id) = self.queue.pop_front()
+        {
+            let Some(entry) = self.entries.get_mut(id.0 as usize) else { continue };
+            entry.begins(now);
+            let candidates = self.conf.candidates(&entry.host);
+            let lookup = Lookup::new(candidates, self.plan(now), now);
+            self.counters.lookups += 1;
+            if let Some(slot) = self.running.get_mut(place) {
+                *slot = Some(Running::new(id.0 as usize, lookup));
+            }
+            self.drive(place, now, registry);
+        }
+    }
+
+    fn free_place(&mut self) -> Option<usize> {
+        let free = self.running.iter().position(Option::is_none);
+        if free.is_none() && self.running.len() < MOST_LOOKUPS {
+            self.running.push(None);
+            return Some(self.running.len() - 1);
+        }
+        free
+    }
+
+    fn plan(&mut self, now: Instant) -> Plan {
+        let mut servers = self.conf.servers.clone();
+        if self.conf.rotate {
+            let by = self.rotation % servers.len().max(1);
+            servers.rotate_left(by);
+            self.rotation = self.rotation.wrapping_add(1);
+        }
+        self.shunned.retain(|&(_, until)| now < until);
+        servers.sort_by_key(|server| self.shunned.iter().any(|(shunned, _)| shunned == server));
+        Plan {
+            servers,
+            timeout: self.conf.timeout,
+            attempts: self.conf.attempts,
+            tcp: self.conf.tcp,
+            no_aaaa: self.conf.no_aaaa,
+            id: crate::sys::random::bits16,
+        }
+    }
+
+    /// Lets the lookup at `place` do what it wants to, and takes what it has found.
+    fn drive(&mut self, place: usize, now: Instant, registry: &Registry) {
+        let Some(slot) = self.running.get_mut(place) else { return };
+        let Some(running) = slot else { return };
+        running.drive(place, &mut self.numbers, now, registry);
+        let name = running.name;
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        if let Some(found) = running.lookup.found() {
+            entry.ends(found, now);
+            if let Some(running) = slot.take() {
+                self.record(&running.lookup, now);
+                running.close(registry);
+            }
+            self.wake(name);
+        } else if let Some(found) = running.lookup.early(now) {
+            entry.learns(&found, now);
+            self.wake(name);
+        }
+    }
+
+    fn record(&mut self, lookup: &Lookup, now: Instant) {
+        let (tally, silent) = lookup.record();
+        self.counters.queries += tally.queries;
+        self.counters.queries_over_tcp += tally.over_tcp;
+        self.counters.foreign_replies += tally.foreign;
+        self.counters.timeouts += tally.timeouts;
+        self.counters.failed += u64::from(matches!(lookup.found(), Some(lookup::Found::Nothing { .. })));
+        for (place, server) in lookup.plan().servers.iter().enumerate() {
+            if silent >> place & 1 == 1 && self.conf.servers.contains(server) {
+                self.shunned.retain(|(shunned, _)| shunned != server);
+                self.shunned.push((*server, now + SHUN));
+            }
+        }
+    }
+
+    fn wake(&mut self, index: usize) {
+        if self.entries.get_mut(index).is_some_and(Entry::woken) {
+            self.settled.push_back(NameId(index as u32));
+        }
     }
 }

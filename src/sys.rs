@@ -1,9 +1,4 @@
-//! The only files that name the kernel, and the only ones that may be `unsafe`.
+//! sys
 
-#![allow(unsafe_code)]
-
-pub mod limits;
-pub mod pipe;
-pub mod process;
-pub mod socket;
-pub mod stderr;
+pub mod interface;
+pub mod random;

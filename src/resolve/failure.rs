@@ -1,0 +1,61 @@
+//! Why a name has no address.
+
+use std::fmt;
+
+/// Why a name has no address. The least telling comes first: of several servers' failures the last in this order is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Failure {
+    /// No socket could be opened here: most likely too many open files.
+    NoSocket,
+    /// Every name server refused the connection, or there is no route to it.
+    NoServer,
+    /// No name server answered in time.
+    Timeout,
+    /// The name servers answered that they cannot or will not say, or sent nonsense.
+    ServerFailure,
+    /// The name is an alias of an alias of an alias ..., or of itself.
+    TooManyAliases,
+    /// The name exists and has no IPv4 and no IPv6 address.
+    NoAddress,
+    /// The name does not exist.
+    NoSuchName,
+    /// Not a host name at all: nothing was asked.
+    BadName,
+}
+
+impl Failure {
+    /// A short word for labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Failure::NoSocket => "no_socket",
+            Failure::NoServer => "no_server",
+            Failure::Timeout => "timeout",
+            Failure::ServerFailure => "server_failure",
+            Failure::TooManyAliases => "too_many_aliases",
+            Failure::NoAddress => "no_address",
+            Failure::NoSuchName => "no_such_name",
+            Failure::BadName => "bad_name",
+        }
+    }
+
+    /// True where a name server's answer is the reason: asking again brings the same until the data changes.
+    pub(super) fn is_answer(self) -> bool {
+        matches!(self, Failure::NoAddress | Failure::NoSuchName | Failure::BadName)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Failure::NoSocket => "no socket could be opened to ask a name server; are there too many open files?",
+            Failure::NoServer => "no name server could be reached; check the nameserver lines of /etc/resolv.conf",
+            Failure::Timeout => "no name server answered in time; check the nameserver lines of /etc/resolv.conf and the network",
+            Failure::ServerFailure => "the name server failed or refused to answer",
+            Failure::TooManyAliases => "the name is an alias too many times over, or of itself",
+            Failure::NoAddress => "the name exists, but has no IPv4 or IPv6 address",
+            Failure::NoSuchName => "the name does not exist in /etc/hosts or in the DNS; check its spelling",
+            Failure::BadName => "this is not a host name: labels of 1 to 63 letters, digits, - and _ with dots between, 253 in all",
+        })
+    }
+}

@@ -4,6 +4,7 @@ mod banner;
 pub mod detect;
 mod first;
 mod head;
+pub mod observer;
 mod preface;
 mod protocol;
 pub mod reply;

@@ -48,6 +48,21 @@ fn one_too_many_takes_the_place_of_the_oldest_idle() {
 }
 
 #[test]
+fn an_answer_is_not_cut_off_while_another_client_idles() {
+    let mut bench = Bench::new();
+    bench.subject.connections = 1 << 30;
+    let mut stalled = bench.connect();
+    stalled.send(ENDLESS);
+    bench.settle();
+    bench.now += PATIENCE * 2;
+    let mut crowd = crowd(&mut bench, MAX_CLIENTS - 1);
+    assert_eq!(bench.get("/live").status, 200);
+    assert_eq!((crowd[0].rest(&mut bench), bench.subject.refused), (Vec::new(), 1));
+    stalled.take();
+    assert!(!stalled.ended && !bench.admin.is_idle());
+}
+
+#[test]
 fn with_all_busy_the_new_one_waits_for_a_stalled_one() {
     let mut bench = Bench::new();
     bench.subject.connections = 1 << 30;

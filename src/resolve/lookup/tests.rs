@@ -188,3 +188,51 @@ fn no_candidates() {
     let bench = Bench::new(&[], false);
     assert_eq!(bench.lookup.found(), Some(&Found::Nothing { failure: Failure::BadName, ttl: None }));
 }
+
+/// Whatever happens, in whatever order: no panic, no question without end, no deadline that never comes.
+/// 300,000 lookups with `WAYSIDE_LONG_TESTS=1`.
+#[test]
+fn any_network_comes_to_an_end() {
+    let count = if std::env::var_os("WAYSIDE_LONG_TESTS").is_some() { 300_000 } else { 10_000 };
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 16) as usize % below
+    };
+    let mut ends = [0; 2];
+    for _ in 0..count {
+        let mut bench = Bench::new(&["x.a", "x.b", "x.c"][..=random(3)], random(4) == 0);
+        let start = bench.now;
+        while bench.lookup.found().is_none() {
+            let family = Family::BOTH[random(2)];
+            let place = family as usize;
+            match (random(6), bench.sent[place].clone()) {
+                (0, _) => bench.lookup.lost(family, Failure::NoServer, bench.now),
+                (1, _) => {
+                    let deadline = bench.lookup.deadline().expect("unfinished, so it has a deadline");
+                    bench.pass(deadline.saturating_duration_since(bench.now));
+                    bench.lookup.early(bench.now);
+                }
+                (_, Some(send)) => {
+                    let kind = [28, 1, 5][random(3)];
+                    let data = [V6, V4, b"\x01y\x00", b"\xc0\x0c"][random(4)];
+                    let flags = OK | [0, 0, 0, 1, 2, 3, 5, 0x0200][random(8)] as u16;
+                    let mut bytes = reply(&send, flags, random(2) as u16, &record(kind, data));
+                    if random(2) == 0 {
+                        let at = random(bytes.len());
+                        bytes[at] = random(256) as u8;
+                    }
+                    bench.lookup.heard(family, &bytes, bench.now);
+                }
+                (_, None) => {}
+            }
+            bench.collect();
+            assert!(bench.lookup.record().0.queries <= 2 * 3 * 9 * 2 * 2 * 3, "questions without end");
+        }
+        assert!(bench.now - start <= LONGEST);
+        ends[usize::from(matches!(bench.lookup.found(), Some(Found::Addresses { .. })))] += 1;
+    }
+    assert!(ends.iter().all(|&end| end > count / 20), "both ends are reached: {ends:?}");
+}

@@ -1,5 +1,7 @@
 //! What a resolver holds is bounded, and given back. Alone in its process, as it counts descriptors.
 
+#![allow(clippy::unwrap_used)]
+
 use simple_dns::RCODE;
 
 #[path = "resolver/responder.rs"]

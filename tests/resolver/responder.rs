@@ -142,13 +142,18 @@ impl Responder {
         *self.handler.lock().unwrap() = Box::new(handler);
     }
 
-    /// Whether so many questions came since the last [`Responder::asked`]; waits a little if not.
-    pub(crate) fn has_heard(&self, count: usize) -> bool {
-        let enough = self.asked.lock().unwrap().len() >= count;
-        if !enough {
+    /// How many questions came since the last [`Responder::asked`].
+    pub(crate) fn heard(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+
+    /// Waits until [`Responder::heard`] is `count`.
+    pub(crate) fn wait_for(&self, count: usize) {
+        let began = Instant::now();
+        while self.heard() < count {
+            assert!(began.elapsed() < Duration::from_secs(10), "{} questions, not {count}", self.heard());
             std::thread::sleep(TICK / 4);
         }
-        enough
     }
 
     /// What was asked since the last call.

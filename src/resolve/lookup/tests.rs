@@ -8,7 +8,7 @@ const OK: u16 = 0x8180;
 struct Bench {
     lookup: Lookup,
     now: Instant,
-    sent: [Option<Send>; 2],
+    sent: [Option<Question>; 2],
 }
 
 impl Bench {
@@ -26,7 +26,7 @@ impl Bench {
 
     fn collect(&mut self) {
         for family in Family::BOTH {
-            if let Some(send) = self.lookup.to_send(family) {
+            if let Some(send) = self.lookup.next_question(family) {
                 self.sent[family as usize] = Some(send);
             }
         }
@@ -34,7 +34,7 @@ impl Bench {
 
     /// Who is asked what, both families.
     fn asked(&self) -> Vec<String> {
-        let shown = |send: &Send| {
+        let shown = |send: &Question| {
             let (name, _) = Name::read(&send.message, 12).unwrap();
             format!("{name}@{}", send.server.ip().to_string().rsplit('.').next().unwrap())
         };
@@ -64,8 +64,8 @@ const NXDOMAIN: u16 = 3;
 const NODATA: u16 = 0;
 
 fn found(v6: &[u8], v4: &[u8], unknown: &[Family]) -> Option<Found> {
-    let v6 = <[u8; 16]>::try_from(v6).map(|octets| IpAddr::from(octets)).into_iter().collect();
-    let v4 = <[u8; 4]>::try_from(v4).map(|octets| IpAddr::from(octets)).into_iter().collect();
+    let v6 = <[u8; 16]>::try_from(v6).map(IpAddr::from).into_iter().collect();
+    let v4 = <[u8; 4]>::try_from(v4).map(IpAddr::from).into_iter().collect();
     Some(Found::Addresses { v6, v4, ttl: 60, unknown: unknown.to_vec() })
 }
 

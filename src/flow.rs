@@ -124,8 +124,6 @@ pub enum Ending {
     Refused,
     /// The target is one of our own listeners.
     Loop,
-    /// The client had gone before there was an upstream.
-    ClientGone,
     /// Nothing moved for `--idle-timeout`.
     Idle,
     /// One side had ended, and nothing moved for `--half-close-timeout`.
@@ -142,7 +140,6 @@ impl Ending {
             Ending::Reset => "reset",
             Ending::Refused => "no upstream",
             Ending::Loop => "would loop",
-            Ending::ClientGone => "client gone before the upstream was there",
             Ending::Idle => "idle time-out",
             Ending::HalfClosed => "half-close time-out",
             Ending::Shutdown => "shut down",

@@ -162,8 +162,8 @@ fn imports_point_down_the_list() {
     let bad = [
         ("\nuse crate::worker::Worker;", 2),
         ("use crate::{kit::Kit, worker};", 1),
-        ("use crate::{base::{token::Key, timer}, config::Config};", 1),
-        ("fn f(a: &crate::config::Config) {}", 1),
+        ("use crate::{base::{token::Key, timer}, listener::Listener};", 1),
+        ("fn f(a: &crate::listener::Listener) {}", 1),
     ];
     sees(rule, &good, &bad);
     assert_eq!(imports_point_down("src/sys.rs", "use crate::wire;", &order).len(), 1);

@@ -66,6 +66,8 @@ pub enum Stage {
         side: Side,
         /// When to look next.
         next: Moment,
+        /// When it is reset in any case: `--half-close-timeout` from the beginning.
+        until: Moment,
     },
 }
 

@@ -153,7 +153,8 @@ impl Flow {
             Progress::More => Next::Again,
             Progress::Waits => Next::Wait,
             Progress::Over => {
-                self.stage = Stage::Resetting { side: other, next: kit.now };
+                let until = kit.now.after(kit.config.half_close_timeout);
+                self.stage = Stage::Resetting { side: other, next: kit.now, until };
                 self.resetting(kit)
             }
         }
@@ -161,13 +162,13 @@ impl Flow {
 
     /// A reset would throw away what the kernel has not delivered yet.
     pub(super) fn resetting(&mut self, kit: &mut Kit) -> Next {
-        let Stage::Resetting { side, next } = &mut self.stage else { return Next::Wait };
+        let Stage::Resetting { side, next, until } = &mut self.stage else { return Next::Wait };
         let end = match side {
             Side::Client => Some(&self.client),
             Side::Upstream => self.upstream.as_ref(),
         };
         let Some(end) = end else { return Next::Close(Ending::Reset) };
-        if end.ready.is_failed() || socket::unacknowledged(&end.stream) == 0 {
+        if end.ready.is_failed() || *until <= kit.now || socket::unacknowledged(&end.stream) == 0 {
             socket::reset(&end.stream);
             return Next::Close(Ending::Reset);
         }

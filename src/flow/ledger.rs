@@ -186,13 +186,15 @@ impl Flow {
     /// A line of `/connections`.
     pub fn describe(&self, now: Moment) -> Connection {
         let account = &self.account;
+        // Settled, but for the name, counts as settled.
+        let decided_by = account.decided_by.or(self.observer.opaque());
         Connection {
             id: self.id(),
             direction: account.direction.as_str(),
             source: account.source,
             target: self.target_text(),
-            protocol: if account.decided_by.is_some() { account.protocol.as_str() } else { "" },
-            decided_by: account.decided_by.map_or("", DecidedBy::as_str),
+            protocol: decided_by.map_or("", |_| account.protocol.as_str()),
+            decided_by: decided_by.map_or("", DecidedBy::as_str),
             bytes_in: self.up.given(),
             bytes_out: self.down.given(),
             age: now.since(account.opened),

@@ -2,6 +2,7 @@
 
 use crate::base::time::Moment;
 use crate::flow::lane::{Fault, Progress};
+use crate::flow::ledger::How;
 use crate::flow::{Ending, Flow, Next, Side, Stage};
 use crate::kit::Kit;
 use crate::sys::socket;
@@ -87,7 +88,7 @@ impl Flow {
 
     fn note_end(&mut self, ended: bool, side: Side) {
         if ended && self.broken.is_none() {
-            self.account.first_end(side, "FIN");
+            self.account.first_end(side, How::Fin);
         }
     }
 
@@ -119,7 +120,7 @@ impl Flow {
             end.errno = errno;
         }
         if self.broken.is_none() {
-            self.account.first_end(side, socket::errno_name(errno));
+            self.account.first_end(side, How::Failed(errno));
         }
         // Should the other side break as well, nobody is left to be told.
         self.broken = Some(side);

@@ -270,3 +270,24 @@ fn an_opaque_port_is_never_inspected() {
     expect_verdict(&wayside, &client, "unknown", "port");
     only(&wayside, "unknown", "port", 1);
 }
+
+#[test]
+fn first_packets_without_their_servers() {
+    let tunnel = Tunnel::new(&[]);
+    let first: [(&[u8], &str); 7] = [
+        (b"\0\0\0\x08\x04\xd2\x16\x2f", "postgres"),
+        (b"\0\0\0\x13\0\x03\0\0user\0test\0\0", "postgres"),
+        (b"*1\r\n$4\r\nPING\r\n", "redis"),
+        (b"get key\r\n", "memcached"),
+        (b"\x10\x10\0\x04MQTT\x04\x02\0\x3c\0\x04test", "mqtt"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "ssh"),
+        (b"CONNECT {\"verbose\":false}\r\n", "nats"),
+    ];
+    for (packet, protocol) in first {
+        let (client, server) = tunnel.pair();
+        packet.iter().for_each(|&byte| carry(&client, &server, &[byte]));
+        expect_verdict(&tunnel.wayside, &client, protocol, "client");
+        carry(&server, &client, b"SSH-2.0-any answer\r\n");
+        expect_verdict(&tunnel.wayside, &client, protocol, "client");
+    }
+}

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Service, need, user};
-use crate::support::programs::{output, text};
-use crate::support::{Daemon, Random, TempDir, free_port, have, is_root, seed};
+use crate::support::programs::{output, run, text};
+use crate::support::{Daemon, LIMIT, Random, TempDir, eventually, free_port, have, is_root, seed};
 
 /// One server on two addresses: port 3306 of some 127.x.y.z, and any port of the same address.
 #[derive(Debug)]
@@ -110,6 +110,11 @@ pub fn postgres() -> Result<(Service, PathBuf), String> {
         let mut command = command(&server);
         command.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-k", "", "-F"]);
         command
+    });
+    // It listens before it is ready, and turns away who comes meanwhile.
+    eventually("postgres is ready", 3 * LIMIT, || {
+        let to = format!("host=127.0.0.1 port={} user=test dbname=postgres", service.addr.port());
+        run(Command::new(&psql).args(["-X", "-c", "SELECT 1", "-d", &to]), b"").status.success()
     });
     Ok((service, psql))
 }

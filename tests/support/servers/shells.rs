@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Service, need, need_root, user};
-use crate::support::programs::{output, text};
+use crate::support::programs::{output, run, text};
 use crate::support::{TempDir, is_root};
 
 /// sshd, and the key to log in with as whoever runs the test.
@@ -37,7 +37,14 @@ impl Sshd {
             command.args(["-D", "-e", "-f"]).arg(dir.join("sshd_config"));
             command
         });
-        Ok(Sshd { service, user, ssh })
+        let sshd = Sshd { service, user, ssh };
+        // Directly: a user may have no shell, a locked account, or a home that cannot be entered.
+        let tried = run(&mut sshd.command(sshd.service.addr, &["true"]), b"");
+        if !tried.status.success() {
+            let said = String::from_utf8_lossy(&tried.stderr).trim().to_owned();
+            return Err(format!("sshd does not let {} in: {} {said}", sshd.user, tried.status));
+        }
+        Ok(sshd)
     }
 
     /// The words of an `ssh` command line without host; nothing of the user's configuration counts.

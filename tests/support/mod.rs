@@ -8,6 +8,9 @@
 //! | a client and a server with wayside between them | [`Tunnel`] |
 //! | peers on threads | [`Server`] |
 //! | real peers | [`Daemon`], [`have`], [`TempDir`] |
+//! | real servers, ready to use | [`servers`] |
+//! | client programs run to their end | [`programs`] |
+//! | what a connection was found to be | [`verdicts`] |
 //! | random bytes and their checksum | [`Random`], [`Sum`], [`send_random`], [`receive`], [`Credit`] |
 //! | resets, time-outs, ends | [`reset`], [`expect_reset`], [`expect_eof`], [`expect_silence`] |
 //! | waiting without a fixed sleep | [`wait_until`], [`eventually`] |
@@ -22,8 +25,11 @@ mod data;
 mod metrics;
 mod peers;
 mod process;
+pub mod programs;
+pub mod servers;
 mod sockets;
 mod tools;
+pub mod verdicts;
 
 pub use data::{Credit, Random, Sum, receive, receive_exactly, seed, send_random};
 pub use metrics::{Metrics, field, get, unchunk};

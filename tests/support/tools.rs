@@ -117,6 +117,16 @@ impl Daemon {
         assert!(up && ended.is_none(), "{} is not up on {addr} ({ended:?}):\n{}", self.name, self.output());
     }
 
+    /// Waits until it accepts connections there; false if it ends first, as where another program has its port.
+    pub fn comes_up(&mut self, addr: SocketAddr) -> bool {
+        let mut ended = false;
+        let up = wait_until(Duration::from_secs(30), || {
+            ended = self.child.try_wait().expect("its state").is_some();
+            ended || TcpStream::connect_timeout(&addr, Duration::from_secs(1)).is_ok()
+        });
+        up && !ended && self.child.try_wait().expect("its state").is_none()
+    }
+
     /// What it wrote so far, both streams.
     pub fn output(&self) -> String {
         let log = std::fs::read(self.dir.path().join("log")).unwrap_or_default();

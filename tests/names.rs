@@ -114,13 +114,13 @@ fn is_told(wayside: &Wayside, forward: usize, cause: &str) {
 fn a_name_that_does_not_exist_is_told() {
     let lab = or_skip!(Lab::new());
     let wayside = lab.wayside(&["--forward", "127.0.0.1:0=nothing.test:80"]);
-    is_told(&wayside, 0, "no_such_name");
+    is_told(&wayside, 0, "no such name");
     assert!(lab.asked() >= 2, "{} questions", lab.asked());
     // As soon as it is there, it is used.
     let server = listen();
     let port = server.local_addr().expect("its address").port();
     let wayside = lab.wayside(&["--forward", &servers::forward(format!("later.test:{port}"))]);
-    is_told(&wayside, 0, "no_such_name");
+    is_told(&wayside, 0, "no such name");
     lab.set("later.test", &["127.0.0.1"], 60);
     let mut client = None;
     eventually("it resolves", LIMIT, || {
@@ -236,7 +236,7 @@ fn a_dead_name_server_stops_nobody_else() {
     for client in &waiting {
         expect_reset(client, LIMIT);
     }
-    is_told(&wayside, 1, "timeout");
+    is_told(&wayside, 1, "name lookup timeout");
     lab.silence(false);
     lab.set("unknown.test", &["127.0.0.1"], 60);
     eventually("it resolves again", LIMIT, || {

@@ -49,13 +49,13 @@ impl Flow {
         match kit.resolver.addresses(name, kit.instant, &kit.registry) {
             Answer::Pending => Next::Wait,
             Answer::Failed(failure) => {
-                self.account.refused(failure.as_str());
+                self.account.not_resolved(failure.as_str(), kit);
                 self.refuse(kit)
             }
             Answer::Addresses(addresses) => {
                 let mut all: VecDeque<_> = addresses.iter().map(|&ip| SocketAddr::new(ip, port)).collect();
                 let Some(first) = all.pop_front() else {
-                    self.account.refused("no address");
+                    self.account.not_resolved("name without address", kit);
                     return self.refuse(kit);
                 };
                 self.dial_in_turn(first, all, kit)

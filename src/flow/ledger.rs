@@ -114,7 +114,13 @@ impl Account {
         kit.metrics.connect_failed(self.label, self.refused);
     }
 
-    /// There is no address to try.
+    /// The target's name has no address.
+    pub fn not_resolved(&mut self, cause: &'static str, kit: &mut Kit) {
+        self.refused = cause;
+        kit.metrics.connect_failed(self.label, cause);
+    }
+
+    /// The target may not be dialled.
     pub fn refused(&mut self, cause: &'static str) {
         self.refused = cause;
     }

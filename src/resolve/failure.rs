@@ -28,14 +28,14 @@ impl Failure {
     /// A short word for labels.
     pub fn as_str(self) -> &'static str {
         match self {
-            Failure::NoSocket => "no_socket",
-            Failure::NoServer => "no_server",
-            Failure::Timeout => "timeout",
-            Failure::ServerFailure => "server_failure",
-            Failure::TooManyAliases => "too_many_aliases",
-            Failure::NoAddress => "no_address",
-            Failure::NoSuchName => "no_such_name",
-            Failure::BadName => "bad_name",
+            Failure::NoSocket => "no socket for a name lookup",
+            Failure::NoServer => "no name server",
+            Failure::Timeout => "name lookup timeout",
+            Failure::ServerFailure => "name server failure",
+            Failure::TooManyAliases => "too many aliases",
+            Failure::NoAddress => "name without address",
+            Failure::NoSuchName => "no such name",
+            Failure::BadName => "not a host name",
         }
     }
 

@@ -34,10 +34,10 @@ fn names_without_a_lookup() {
         ("10.1.2.3", "10.1.2.3"),
         ("::1", "::1"),
         ("[fd00::1]", "fd00::1"),
-        ("10.0.0.256", "bad_name"),
-        ("a b", "bad_name"),
-        ("", "bad_name"),
-        ("a..b", "bad_name"),
+        ("10.0.0.256", "not a host name"),
+        ("a b", "not a host name"),
+        ("", "not a host name"),
+        ("a..b", "not a host name"),
     ] {
         let mut entry = Entry::new(host);
         assert!(!entry.is_due(now), "{host}");
@@ -81,7 +81,7 @@ fn trouble_is_tried_again_soon_but_not_at_once() {
         entry.begins(now);
         assert_eq!(shown(&mut entry, now), "pending");
         entry.ends(&nothing(Failure::Timeout, None), now);
-        assert_eq!(shown(&mut entry, now), "timeout");
+        assert_eq!(shown(&mut entry, now), "name lookup timeout");
         assert_eq!(due_after(&entry, now), seconds);
     }
     entry.ends(&found("", "1.0.0.1", 60, &[]), now);
@@ -119,7 +119,7 @@ fn stale_answers() {
     assert_eq!(shown(&mut entry, now), "1.0.0.1");
     // A server's "no" is an answer.
     entry.ends(&nothing(Failure::NoSuchName, None), now);
-    assert_eq!(shown(&mut entry, now), "no_such_name");
+    assert_eq!(shown(&mut entry, now), "no such name");
 }
 
 #[test]

@@ -11,6 +11,7 @@
 //! | random bytes and their checksum | [`Random`], [`Sum`], [`send_random`], [`receive`], [`Credit`] |
 //! | resets, time-outs, ends | [`reset`], [`expect_reset`], [`expect_eof`], [`expect_silence`] |
 //! | waiting without a fixed sleep | [`wait_until`], [`eventually`] |
+//! | hosts on cables, with redirect rules | [`Host`], [`Family`] |
 //! | what this machine cannot do | [`skipped!`] |
 //!
 //! Every socket that the harness hands out has read and write time-outs, so that no test hangs.
@@ -20,6 +21,7 @@
 
 mod data;
 mod metrics;
+mod netns;
 mod peers;
 mod process;
 mod sockets;
@@ -27,6 +29,7 @@ mod tools;
 
 pub use data::{Credit, Random, Sum, receive, receive_exactly, seed, send_random};
 pub use metrics::{Metrics, field, get};
+pub use netns::{Family, Host};
 pub use peers::{Server, Tunnel, finish};
 pub use process::{Ended, Launch, Wayside, program, run_to_end};
 pub use sockets::{

@@ -12,7 +12,7 @@
 //! | 30 s without progress of an answer | close |
 //! | 64 KiB of answer waiting for a client | no more is made until it reads |
 //! | 2 compressors (300 KB each) | further answers are not compressed |
-//! | 64 KiB rendered in a turn | the loop comes round before more is |
+//! | 16 KiB rendered in a turn | the loop comes round before more is |
 //!
 //! There is no access control but the address it listens on.
 
@@ -43,7 +43,7 @@ const MAX_CLIENTS: usize = 32;
 /// The most answers being compressed at once.
 const MAX_GZIP: usize = 2;
 /// What one call of [`Admin::serve`] may render, in bytes before compression.
-const TURN_BYTES: usize = 64 * 1024;
+const TURN_BYTES: usize = 16 * 1024;
 /// How many clients one call of [`Admin::serve`] takes from each listener.
 const ACCEPTS: usize = 8;
 /// After an error accepting is tried again after this.

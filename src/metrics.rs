@@ -87,6 +87,9 @@ struct Side {
     lifetime: Option<Box<Histogram<12>>>,
 }
 
+// What `Limits` says about memory.
+const _: () = assert!(size_of::<Series>() <= 104 && size_of::<Histogram<12>>() <= 120);
+
 #[derive(Debug)]
 struct Detected {
     direction: Direction,

@@ -50,6 +50,16 @@ fn prometheus_text_is_read() {
 }
 
 #[test]
+fn chunks_are_put_together() {
+    assert_eq!(unchunk(b"3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n").unwrap(), b"abc0123456789");
+    for bad in
+        ["", "3\r\nabc\r\n", "3\r\nabcd\r\n0\r\n\r\n", "x\r\n\r\n", "0\r\n\r\nmore", "9\r\nabc\r\n0\r\n\r\n"]
+    {
+        assert!(unchunk(bad.as_bytes()).is_none(), "{bad:?}");
+    }
+}
+
+#[test]
 fn json_fields_are_read() {
     let line = r#"{"id": 7, "protocol":"http/1","age_ms":12}"#;
     assert_eq!(field(line, "id").as_deref(), Some("7"));

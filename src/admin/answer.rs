@@ -45,7 +45,9 @@ pub(super) fn begin(
         Ok(Page::Live) => small(request, "200 OK", "live\n", out),
         Ok(Page::Ready) if subject.ready() => small(request, "200 OK", "ready\n", out),
         Ok(Page::Ready) => small(request, "503 Service Unavailable", "not ready\n", out),
-        Ok(Page::Metrics) => return stream(request, gzip, "text/plain; version=0.0.4", subject, out),
+        Ok(Page::Metrics) => {
+            return stream(request, gzip, "text/plain; version=0.0.4; charset=utf-8", subject, out);
+        }
         Ok(Page::Connections) => return stream(request, gzip, "application/json", subject, out),
     }
     None

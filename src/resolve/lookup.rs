@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::failure::Failure;
 use super::message::Family;
 use super::name::Name;
-use super::query::{Heard, Outcome, Plan, Query, Send, Tally};
+use super::query::{Heard, Outcome, Plan, Query, Question, Tally};
 
 /// The whole lookup, with all servers, attempts and search domains, takes no longer.
 pub(super) const LONGEST: Duration = Duration::from_secs(60);
@@ -76,8 +76,8 @@ impl Lookup {
     }
 
     /// What is to be sent for `family`, once, on a new socket.
-    pub(super) fn to_send(&mut self, family: Family) -> Option<Send> {
-        self.query(family)?.to_send()
+    pub(super) fn next_question(&mut self, family: Family) -> Option<Question> {
+        self.query(family)?.next_question()
     }
 
     /// Whether `family` waits for a reply to what was sent; where not, its socket is of no use.

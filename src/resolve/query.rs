@@ -27,8 +27,8 @@ pub(super) struct Plan {
 }
 
 /// Something to be sent, on a new socket.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Send {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Question {
     pub(super) server: SocketAddr,
     pub(super) tcp: bool,
     pub(super) message: Vec<u8>,
@@ -116,14 +116,14 @@ impl Query {
     }
 
     /// What is to be sent, once. The socket of an earlier one is of no use any more.
-    pub(super) fn to_send(&mut self) -> Option<Send> {
+    pub(super) fn next_question(&mut self) -> Option<Question> {
         if !std::mem::take(&mut self.unsent) {
             return None;
         }
         self.tally.queries += 1;
         self.tally.over_tcp += u64::from(self.tcp);
         let message = message::question(self.id, &self.name, self.family, self.edns);
-        Some(Send { server: *self.plan.servers.get(self.server())?, tcp: self.tcp, message })
+        Some(Question { server: *self.plan.servers.get(self.server())?, tcp: self.tcp, message })
     }
 
     /// `bytes` came from the server that was asked.

@@ -87,7 +87,7 @@ impl Running {
         {
             socket.close(registry);
         }
-        let Some(send) = self.lookup.to_send(family) else { return true };
+        let Some(send) = self.lookup.next_question(family) else { return true };
         match Socket::open(&send, numbers.next(place, family), registry) {
             Ok(socket) => *slot = Some(socket),
             Err(error) => {

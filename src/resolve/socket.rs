@@ -7,7 +7,7 @@ use mio::net::{TcpStream, UdpSocket};
 use mio::{Interest, Registry};
 
 use super::failure::Failure;
-use super::query::Send;
+use super::query::Question;
 use crate::base::token::Source;
 
 /// A larger datagram is cut, and then not understood. We offer 1,232.
@@ -34,26 +34,26 @@ enum Transport {
 
 impl Socket {
     /// Opens, connects and registers a socket; the question is sent, or will be once a TCP connection stands.
-    pub(super) fn open(send: &Send, number: usize, registry: &Registry) -> io::Result<Socket> {
+    pub(super) fn open(question: &Question, number: usize, registry: &Registry) -> io::Result<Socket> {
         let token = Source::Resolver(number).token();
-        let transport = if send.tcp {
-            let mut stream = TcpStream::connect(send.server)?;
+        let transport = if question.tcp {
+            let mut stream = TcpStream::connect(question.server)?;
             registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-            let length = u16::try_from(send.message.len()).map_err(io::Error::other)?;
+            let length = u16::try_from(question.message.len()).map_err(io::Error::other)?;
             Transport::Tcp {
                 stream,
-                unsent: [&length.to_be_bytes(), &*send.message].concat(),
+                unsent: [&length.to_be_bytes(), &*question.message].concat(),
                 got: Vec::new(),
             }
         } else {
-            let any: SocketAddr = match send.server {
+            let any: SocketAddr = match question.server {
                 SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
                 SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
             };
             let mut socket = UdpSocket::bind(any)?;
-            socket.connect(send.server)?;
+            socket.connect(question.server)?;
             registry.register(&mut socket, token, Interest::READABLE)?;
-            socket.send(&send.message)?;
+            socket.send(&question.message)?;
             Transport::Udp(socket)
         };
         Ok(Socket { number, transport })

@@ -12,10 +12,30 @@ pub fn get(addr: SocketAddr, path: &str) -> io::Result<(u16, String)> {
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    let answer = String::from_utf8(answer).map_err(io::Error::other)?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| io::Error::other("no end of the head"))?;
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    let (head, body) = answer.split_at(end.ok_or_else(|| io::Error::other("no end of the head"))? + 4);
+    let head = String::from_utf8_lossy(head).to_lowercase();
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-    Ok((status.ok_or_else(|| io::Error::other(format!("no status in {head:?}")))?, body.to_owned()))
+    let status = status.ok_or_else(|| io::Error::other(format!("no status in {head:?}")))?;
+    let is_chunked = head.contains("\r\ntransfer-encoding: chunked\r\n");
+    let body =
+        if is_chunked { unchunk(body).ok_or_else(|| io::Error::other("bad chunks"))? } else { body.to_vec() };
+    Ok((status, String::from_utf8(body).map_err(io::Error::other)?))
+}
+
+/// A chunked body put together; none if it is not complete and well-formed.
+pub fn unchunk(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let line = bytes.windows(2).position(|two| two == b"\r\n")?;
+        let size = usize::from_str_radix(std::str::from_utf8(&bytes[..line]).ok()?, 16).ok()?;
+        let chunk = bytes.get(line + 2..)?;
+        body.extend(chunk.get(..size)?);
+        bytes = chunk.get(size..)?.strip_prefix(b"\r\n")?;
+        if size == 0 {
+            return bytes.is_empty().then_some(body);
+        }
+    }
 }
 
 /// The string or number under `name` in one line of `/connections`, without its quotes. No nesting, no escapes.

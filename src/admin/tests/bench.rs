@@ -62,7 +62,8 @@ pub(super) struct Bench {
     pub(super) admin: Admin,
     pub(super) subject: Fake,
     pub(super) now: Instant,
-    pub(super) addr: SocketAddr,
+    addr: SocketAddr,
+    more: bool,
 }
 
 impl Bench {
@@ -79,7 +80,15 @@ impl Bench {
             connections: 3,
             target: "db:3306".into(),
         };
-        Bench { poll, events: Events::with_capacity(64), admin, subject, now: Instant::now(), addr }
+        Bench {
+            poll,
+            events: Events::with_capacity(64),
+            admin,
+            subject,
+            now: Instant::now(),
+            addr,
+            more: true,
+        }
     }
 
     /// Fills the metrics with so many targets and series.
@@ -94,7 +103,8 @@ impl Bench {
 
     /// Once round the loop.
     pub(super) fn turn(&mut self) {
-        self.poll.poll(&mut self.events, Some(Duration::from_millis(1))).unwrap();
+        let wait = Duration::from_millis(if self.more { 0 } else { 1 });
+        self.poll.poll(&mut self.events, Some(wait)).unwrap();
         for event in &self.events {
             let Source::Admin(number) = Source::of(event.token()) else { panic!("{event:?}") };
             self.admin.ready(number, event, self.poll.registry(), self.now);
@@ -102,8 +112,19 @@ impl Bench {
         self.serve();
     }
 
+    /// Hands the next events to whoever has `number`; gives the length of the queue after it.
+    pub(super) fn misdirect(&mut self, number: usize) -> usize {
+        self.poll.poll(&mut self.events, Some(Duration::from_secs(5))).unwrap();
+        assert!(!self.events.is_empty());
+        for event in &self.events {
+            self.admin.ready(number, event, self.poll.registry(), self.now);
+        }
+        self.admin.queue.len()
+    }
+
     pub(super) fn serve(&mut self) -> bool {
-        self.admin.serve(self.poll.registry(), self.now, &mut self.subject)
+        self.more = self.admin.serve(self.poll.registry(), self.now, &mut self.subject);
+        self.more
     }
 
     /// Until nothing happens any more.
@@ -111,8 +132,15 @@ impl Bench {
         let mut quiet = 0;
         while quiet < 3 {
             self.turn();
-            quiet = if self.events.is_empty() && !self.admin.has_work() { quiet + 1 } else { 0 };
+            quiet = if self.events.is_empty() && !self.more { quiet + 1 } else { 0 };
         }
+    }
+
+    /// What the metrics say, without a request for them.
+    pub(super) fn samples(&self) -> std::collections::HashMap<String, f64> {
+        let (metrics, mut text) = (&self.subject.metrics, Vec::new());
+        crate::metrics::Scrape::new(metrics).next(metrics, &mut text, usize::MAX);
+        crate::metrics::tests::check(std::str::from_utf8(&text).unwrap())
     }
 
     pub(super) fn clients(&self) -> usize {
@@ -122,7 +150,15 @@ impl Bench {
     pub(super) fn connect(&mut self) -> Peer {
         let stream = TcpStream::connect(self.addr).unwrap();
         stream.set_nonblocking(true).unwrap();
+        stream.set_nodelay(true).unwrap();
         Peer { stream, got: Vec::new(), ended: false }
+    }
+
+    /// A client whose kernel takes little, so that it stalls the server soon.
+    pub(super) fn connect_narrow(&mut self) -> Peer {
+        let peer = self.connect();
+        socket2::SockRef::from(&peer.stream).set_recv_buffer_size(4096).unwrap();
+        peer
     }
 
     /// A new connection, one request, its answer.

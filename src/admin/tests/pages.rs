@@ -43,7 +43,7 @@ fn metrics_are_fresh_and_whole() {
     let mut bench = Bench::new();
     bench.fill(500);
     let response = bench.get("/metrics");
-    assert_eq!(response.field("Content-Type"), Some("text/plain; version=0.0.4"));
+    assert_eq!(response.field("Content-Type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let samples = check(response.text());
     let series = |n: u32| {
         let addr = format!("target_addr=\"10.0.{}.{}:80\",target_port=\"80\"", n / 250, n % 250);

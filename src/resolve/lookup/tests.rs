@@ -8,7 +8,7 @@ const OK: u16 = 0x8180;
 struct Bench {
     lookup: Lookup,
     now: Instant,
-    sent: [Option<Send>; 2],
+    sent: [Option<Question>; 2],
 }
 
 impl Bench {
@@ -26,7 +26,7 @@ impl Bench {
 
     fn collect(&mut self) {
         for family in Family::BOTH {
-            if let Some(send) = self.lookup.to_send(family) {
+            if let Some(send) = self.lookup.next_question(family) {
                 self.sent[family as usize] = Some(send);
             }
         }
@@ -34,7 +34,7 @@ impl Bench {
 
     /// Who is asked what, both families.
     fn asked(&self) -> Vec<String> {
-        let shown = |send: &Send| {
+        let shown = |send: &Question| {
             let (name, _) = Name::read(&send.message, 12).unwrap();
             format!("{name}@{}", send.server.ip().to_string().rsplit('.').next().unwrap())
         };
@@ -64,8 +64,8 @@ const NXDOMAIN: u16 = 3;
 const NODATA: u16 = 0;
 
 fn found(v6: &[u8], v4: &[u8], unknown: &[Family]) -> Option<Found> {
-    let v6 = <[u8; 16]>::try_from(v6).map(|octets| IpAddr::from(octets)).into_iter().collect();
-    let v4 = <[u8; 4]>::try_from(v4).map(|octets| IpAddr::from(octets)).into_iter().collect();
+    let v6 = <[u8; 16]>::try_from(v6).map(IpAddr::from).into_iter().collect();
+    let v4 = <[u8; 4]>::try_from(v4).map(IpAddr::from).into_iter().collect();
     Some(Found::Addresses { v6, v4, ttl: 60, unknown: unknown.to_vec() })
 }
 
@@ -187,4 +187,52 @@ fn the_whole_is_bounded() {
 fn no_candidates() {
     let bench = Bench::new(&[], false);
     assert_eq!(bench.lookup.found(), Some(&Found::Nothing { failure: Failure::BadName, ttl: None }));
+}
+
+/// Whatever happens, in whatever order: no panic, no question without end, no deadline that never comes.
+/// 300,000 lookups with `WAYSIDE_LONG_TESTS=1`.
+#[test]
+fn any_network_comes_to_an_end() {
+    let count = if std::env::var_os("WAYSIDE_LONG_TESTS").is_some() { 300_000 } else { 10_000 };
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 16) as usize % below
+    };
+    let mut ends = [0; 2];
+    for _ in 0..count {
+        let mut bench = Bench::new(&["x.a", "x.b", "x.c"][..=random(3)], random(4) == 0);
+        let start = bench.now;
+        while bench.lookup.found().is_none() {
+            let family = Family::BOTH[random(2)];
+            let place = family as usize;
+            match (random(6), bench.sent[place].clone()) {
+                (0, _) => bench.lookup.lost(family, Failure::NoServer, bench.now),
+                (1, _) => {
+                    let deadline = bench.lookup.deadline().expect("unfinished, so it has a deadline");
+                    bench.pass(deadline.saturating_duration_since(bench.now));
+                    bench.lookup.early(bench.now);
+                }
+                (_, Some(send)) => {
+                    let kind = [28, 1, 5][random(3)];
+                    let data = [V6, V4, b"\x01y\x00", b"\xc0\x0c"][random(4)];
+                    let flags = OK | [0, 0, 0, 1, 2, 3, 5, 0x0200][random(8)] as u16;
+                    let mut bytes = reply(&send, flags, random(2) as u16, &record(kind, data));
+                    if random(2) == 0 {
+                        let at = random(bytes.len());
+                        bytes[at] = random(256) as u8;
+                    }
+                    bench.lookup.heard(family, &bytes, bench.now);
+                }
+                (_, None) => {}
+            }
+            bench.collect();
+            assert!(bench.lookup.record().0.queries <= 2 * 3 * 9 * 2 * 2 * 3, "questions without end");
+        }
+        assert!(bench.now - start <= LONGEST);
+        ends[usize::from(matches!(bench.lookup.found(), Some(Found::Addresses { .. })))] += 1;
+    }
+    assert!(ends.iter().all(|&end| end > count / 20), "both ends are reached: {ends:?}");
 }

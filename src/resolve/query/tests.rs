@@ -18,7 +18,7 @@ fn plan(servers: u8, tcp: bool) -> Rc<Plan> {
 }
 
 /// The reply to `send`: its id and question, `flags`, and an answer section of `count` records.
-pub(in crate::resolve) fn reply(send: &Send, flags: u16, count: u16, records: &[u8]) -> Vec<u8> {
+pub(in crate::resolve) fn reply(send: &Question, flags: u16, count: u16, records: &[u8]) -> Vec<u8> {
     let mut end = 12;
     while send.message[end] != 0 {
         end += 1 + usize::from(send.message[end]);
@@ -43,7 +43,7 @@ const OK: u16 = 0x8180;
 fn run(servers: u8, tcp: bool, script: &[(&str, &str)]) -> (Query, Instant) {
     let mut now = Instant::now();
     let mut query = Query::new(Family::V4, Name::parse("x.test").unwrap(), &plan(servers, tcp), 0, now);
-    let mut sent = query.to_send().unwrap();
+    let mut sent = query.next_question().unwrap();
     for (step, (event, expected)) in script.iter().enumerate() {
         let heard = |query: &mut Query, bytes: &[u8]| query.heard(bytes, now);
         let alias = record(5, b"\x01y\x00");
@@ -67,7 +67,7 @@ fn run(servers: u8, tcp: bool, script: &[(&str, &str)]) -> (Query, Instant) {
             }
             "wait" => {
                 query.expire(now + Duration::from_millis(4999));
-                assert_eq!(query.to_send(), None, "not yet");
+                assert_eq!(query.next_question(), None, "not yet");
                 now += Duration::from_secs(5);
                 query.expire(now);
                 Heard::Taken
@@ -75,8 +75,8 @@ fn run(servers: u8, tcp: bool, script: &[(&str, &str)]) -> (Query, Instant) {
             other => panic!("{other}"),
         };
         assert_eq!(heard == Heard::Foreign, *event == "forged", "step {step}");
-        let next = query.to_send();
-        let edns = |send: &Send| if send.message[11] == 1 { "" } else { " plain" };
+        let next = query.next_question();
+        let edns = |send: &Question| if send.message[11] == 1 { "" } else { " plain" };
         let shown = next.as_ref().map_or("-".to_owned(), |send| {
             format!("{}{}{}", send.server.ip(), if send.tcp { " tcp" } else { "" }, edns(send))
         });
@@ -97,7 +97,8 @@ fn outcome(servers: u8, script: &[(&str, &str)]) -> String {
 #[test]
 fn scripts() {
     let found = "[1.0.0.1] 60";
-    let table: &[(u8, &[(&str, &str)], &str)] = &[
+    type Script = &'static [(&'static str, &'static str)];
+    let table: &[(u8, Script, &str)] = &[
         (1, &[], "waits"),
         (1, &[("address", "-")], found),
         (2, &[("servfail", "2"), ("address", "-")], found),
@@ -143,7 +144,7 @@ fn aliases_asked_again_are_bounded() {
     let mut now = Instant::now();
     let mut query = Query::new(Family::V4, Name::parse("x.test").unwrap(), &plan(1, false), 0, now);
     let mut sent = 0;
-    while let Some(send) = query.to_send() {
+    while let Some(send) = query.next_question() {
         sent += 1;
         now += Duration::from_secs(1);
         let next = [b"\x02n", [b'a' + sent as u8].as_slice(), b"\x00"].concat();

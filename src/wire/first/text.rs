@@ -20,13 +20,9 @@ const MEMCACHED: [&[u8]; 11] = [
     b"version\r\n",
 ];
 
+/// Those that a few bytes decide come before those that need a line.
 pub(super) fn guess(head: Head<'_>) -> Guess {
-    // RFC 2326, section 6.1; RFC 7826, section 7.1.
-    is(Protocol::Rtsp, request(head, &[b"RTSP/1.0\r\n", b"RTSP/2.0\r\n"]))
-        // RFC 3261, section 7.1.
-        .or(|| is(Protocol::Sip, request(head, &[b"SIP/2.0\r\n"])))
-        .or(|| is(Protocol::Redis, redis(head)))
-        .or(|| is(Protocol::Memcached, memcached(head)))
+    is(Protocol::Redis, redis(head))
         // A client that does not wait for the greeting. RFC 5321, section 4.1.1.1; RFC 2033, section 4.1.
         .or(|| is(Protocol::Smtp, head.begins(&[b"EHLO ", b"HELO ", b"LHLO ", b"ehlo ", b"helo ", b"lhlo "])))
         // docs.nats.io, "NATS Client Protocol", CONNECT.
@@ -34,6 +30,11 @@ pub(super) fn guess(head: Head<'_>) -> Guess {
         // haproxy.org, "The PROXY protocol", sections 2.1 and 2.2.
         .or(|| is(Protocol::Proxy, head.begins(&[b"PROXY TCP4 ", b"PROXY TCP6 ", b"PROXY UNKNOWN"])))
         .or(|| is(Protocol::Proxy, head.has(0, b"\r\n\r\n\0\r\nQUIT\n")))
+        // RFC 2326, section 6.1; RFC 7826, section 7.1.
+        .or(|| is(Protocol::Rtsp, request(head, &[b"RTSP/1.0\r\n", b"RTSP/2.0\r\n"])))
+        // RFC 3261, section 7.1.
+        .or(|| is(Protocol::Sip, request(head, &[b"SIP/2.0\r\n"])))
+        .or(|| is(Protocol::Memcached, memcached(head)))
 }
 
 /// A request line like HTTP's whose version is one of `versions`.

@@ -31,7 +31,6 @@ pub use data::{Credit, Random, Sum, receive, receive_exactly, seed, send_random}
 pub use metrics::{Metrics, field, get, unchunk};
 pub use netns::{Family, Host};
 pub use peers::{Server, Tunnel, finish};
-pub use peers::{Server, Tunnel, finish};
 pub use process::{Ended, Launch, Wayside, program, run_to_end};
 pub use sockets::{
     LIMIT, accept, connect, expect_eof, expect_reset, expect_silence, guard, is_reset, listen, refusing,

@@ -17,7 +17,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space, set_thread_re
 use rustix::thread::{Gid, Uid};
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::{LIMIT, connect, have, is_root};
+use super::{LIMIT, connect, eventually, have, is_root};
 
 /// IPv4 or IPv6: each lab is of one family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,17 +200,29 @@ impl Host {
         connected.unwrap_or_else(|error| panic!("{} as {user} to {addr}: {error}", self.name))
     }
 
-    /// A cable: `link` of this host to `far_link` of `far`, both with their first address of this cable, both up.
+    /// A cable: `link` of this host to `far_link` of `far`. They get the addresses 1 and 2 of this cable. Returns when
+    /// it carries, which the kernel takes up to a second for.
     pub fn cable(&self, cable: u8, link: &str, far: &Host, far_link: &str) {
         self.ip(&["link", "add", link, "type", "veth", "peer", "name", far_link, "netns", &far.name]);
+        let mut families = vec![Family::V4, Family::V6];
         for (host, link, number) in [(self, link, 1), (far, far_link, 2)] {
-            for family in [Family::V4, Family::V6] {
+            // A machine without IPv6 still has its IPv4 tests.
+            families.retain(|&family| {
                 let addr = format!("{}/{}", family.ip(cable, number), family.prefix());
-                // A machine without IPv6 still has its IPv4 tests.
                 let added = host.try_ip(&["addr", "add", &addr, "dev", link]);
                 assert!(added.is_ok() || family == Family::V6, "{added:?}");
-            }
+                added.is_ok()
+            });
             host.ip(&["link", "set", link, "up"]);
+        }
+        for family in families {
+            for (from, number) in [(self, 2), (far, 1)] {
+                let far_end = family.addr(cable, number, 1);
+                let attempt = || TcpStream::connect_timeout(&far_end, Duration::from_millis(100));
+                eventually("the cable carries", LIMIT, || {
+                    from.run(attempt).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+                });
+            }
         }
     }
 

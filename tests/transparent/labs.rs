@@ -153,7 +153,8 @@ impl Pod {
     }
 }
 
-/// wayside as seen from its own host: its admin server is on loopback.
+/// wayside as seen from its own host: its admin server is on loopback. Who asks it is of the user that is not
+/// redirected, and so leaves no trace.
 #[derive(Clone, Copy)]
 pub(crate) struct Inside<'a> {
     wayside: &'a Wayside,
@@ -162,7 +163,7 @@ pub(crate) struct Inside<'a> {
 
 impl Inside<'_> {
     pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        self.host.run(|| self.wayside.metrics()).sum(name, labels)
+        self.host.run_as(WAYSIDE, || self.wayside.metrics()).sum(name, labels)
     }
 
     /// Connections turned away for this reason.
@@ -179,7 +180,7 @@ impl Inside<'_> {
     #[track_caller]
     pub(crate) fn line_of(&self, client: &TcpStream) -> String {
         let source = client.local_addr().expect("its address").to_string();
-        let all = self.host.run(|| self.wayside.connections());
+        let all = self.host.run_as(WAYSIDE, || self.wayside.connections());
         let line = all.lines().find(|line| field(line, "source").as_deref() == Some(&source));
         line.unwrap_or_else(|| panic!("nothing about {source} in\n{all}")).to_owned()
     }

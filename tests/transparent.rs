@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "transparent/ends.rs"]
+mod ends;
 #[path = "transparent/gateway.rs"]
 mod gateway;
 #[path = "transparent/labs.rs"]

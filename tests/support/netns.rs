@@ -201,11 +201,15 @@ impl Host {
     }
 
     /// A cable: `link` of this host to `far_link` of `far`. They get the addresses 1 and 2 of this cable. Returns when
-    /// it carries, which the kernel takes up to a second for.
+    /// it carries both ways.
     pub fn cable(&self, cable: u8, link: &str, far: &Host, far_link: &str) {
         self.ip(&["link", "add", link, "type", "veth", "peer", "name", far_link, "netns", &far.name]);
-        let mut families = vec![Family::V4, Family::V6];
-        for (host, link, number) in [(self, link, 1), (far, far_link, 2)] {
+        let (mut families, ends) = (vec![Family::V4, Family::V6], [(self, link, 1), (far, far_link, 2)]);
+        // Addresses come second: an IPv6 one that was there first is of no use for a second.
+        for (host, link, _) in ends {
+            host.ip(&["link", "set", link, "up"]);
+        }
+        for (host, link, number) in ends {
             // A machine without IPv6 still has its IPv4 tests.
             families.retain(|&family| {
                 let addr = format!("{}/{}", family.ip(cable, number), family.prefix());
@@ -213,7 +217,6 @@ impl Host {
                 assert!(added.is_ok() || family == Family::V6, "{added:?}");
                 added.is_ok()
             });
-            host.ip(&["link", "set", link, "up"]);
         }
         for family in families {
             for (from, number) in [(self, 2), (far, 1)] {

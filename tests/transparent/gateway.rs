@@ -20,14 +20,14 @@ fn the_server_that_was_dialled_is_reached(family: Family) {
     for port in [80, 5432, 40_123] {
         let (client, server) = lab.pair(port);
         // The server sees its own address and port, and the router as its client.
-        assert_eq!(server.local_addr().unwrap(), lab.target(port));
-        assert_eq!(server.peer_addr().unwrap().ip(), family.ip(2, 1));
+        assert_eq!(here(&server), lab.target(port));
+        assert_eq!(there(&server).ip(), family.ip(2, 1));
         // The client sees the server.
-        assert_eq!(client.peer_addr().unwrap(), lab.target(port));
+        assert_eq!(there(&client), lab.target(port));
         greet(&client, &server);
 
         let line = lab.wayside().line_of(&client);
-        let (source, target) = (client.local_addr().unwrap().to_string(), lab.target(port).to_string());
+        let (source, target) = (here(&client).to_string(), lab.target(port).to_string());
         assert_eq!(field(&line, "direction").as_deref(), Some("inbound"), "{line}");
         assert_eq!(field(&line, "source"), Some(source), "{line}");
         assert_eq!(field(&line, "target"), Some(target.clone()), "{line}");
@@ -42,7 +42,7 @@ fn the_server_that_was_dialled_is_reached(family: Family) {
             assert_eq!([count("tcp_read_bytes_total"), count("tcp_write_bytes_total")], [bytes, bytes]);
         }
     }
-    lab.wayside().expect_none_open(SECOND);
+    lab.wayside().expect_none_open();
 }
 
 fn a_server_may_speak_first(family: Family) {
@@ -76,7 +76,7 @@ fn ends_and_resets_travel(family: Family) {
     expect_eof(&server, SECOND);
     finish(&server);
     expect_eof(&client, SECOND);
-    lab.wayside().expect_none_open(SECOND);
+    lab.wayside().expect_none_open();
 }
 
 /// What an HTTP client is told, and after how long.
@@ -107,7 +107,7 @@ fn a_refused_target_is_a_502_or_a_reset(family: Family) {
     let labels = [("direction", "inbound"), ("target_addr", &*target.to_string())];
     let failed = lab.wayside().sum("wayside_connect_failures_total", &labels);
     assert_eq!(failed, 3.0);
-    lab.wayside().expect_none_open(LIMIT);
+    lab.wayside().expect_none_open();
     lab.wayside().expect_descriptors(before);
 }
 
@@ -118,5 +118,5 @@ fn a_silent_target_is_a_504_or_a_reset(family: Family) {
     assert!(answer.starts_with("HTTP/1.1 504 ") && answer.contains("connect timeout"), "{answer}");
     assert!(took >= Duration::from_millis(300) && took < 2 * SECOND, "{took:?}");
     expect_reset(&lab.client.connect(lab.target(82)), 3 * SECOND);
-    lab.wayside().expect_none_open(LIMIT);
+    lab.wayside().expect_none_open();
 }

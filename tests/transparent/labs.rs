@@ -1,7 +1,7 @@
 //! The two labs, and what every test of them asks.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::support::*;
@@ -62,7 +62,10 @@ impl Resident {
         let mut wrapper = host.wrapper().to_vec();
         wrapper.extend(["setpriv", &uid, &gid, "--clear-groups", "sh", "-c", &start, "sh"]);
         let wayside = Launch::new(&all).through(&wrapper).start();
-        Resident { wayside: wayside.unwrap_or_else(|error| panic!("wayside run {args:?}: {error}")), _dir: dir }
+        Resident {
+            wayside: wayside.unwrap_or_else(|error| panic!("wayside run {args:?}: {error}")),
+            _dir: dir,
+        }
     }
 }
 
@@ -176,11 +179,15 @@ impl Inside<'_> {
         self.sum("tcp_open_total", &[("peer", "src")]) + self.sum("wayside_refused_total", &[])
     }
 
+    pub(crate) fn connections(&self) -> String {
+        self.host.run_as(WAYSIDE, || self.wayside.connections())
+    }
+
     /// The line of `/connections` about the connection of this client.
     #[track_caller]
     pub(crate) fn line_of(&self, client: &TcpStream) -> String {
-        let source = client.local_addr().expect("its address").to_string();
-        let all = self.host.run_as(WAYSIDE, || self.wayside.connections());
+        let source = here(client).to_string();
+        let all = self.connections();
         let line = all.lines().find(|line| field(line, "source").as_deref() == Some(&source));
         line.unwrap_or_else(|| panic!("nothing about {source} in\n{all}")).to_owned()
     }
@@ -201,8 +208,8 @@ impl Inside<'_> {
 
     /// All connections are over.
     #[track_caller]
-    pub(crate) fn expect_none_open(&self, limit: Duration) {
-        eventually("no connection is open", limit, || self.sum("tcp_open_connections", &[]) == 0.0);
+    pub(crate) fn expect_none_open(&self) {
+        eventually("no connection is open", LIMIT, || self.sum("tcp_open_connections", &[]) == 0.0);
     }
 }
 
@@ -237,10 +244,20 @@ pub(crate) fn exchange(client: &TcpStream, server: &TcpStream, total: u64) {
     });
 }
 
+/// Where this end of the connection is.
+pub(crate) fn here(stream: &TcpStream) -> SocketAddr {
+    stream.local_addr().expect("its address")
+}
+
+/// Where its other end is.
+pub(crate) fn there(stream: &TcpStream) -> SocketAddr {
+    stream.peer_addr().expect("its peer's address")
+}
+
 /// The server sees the connection that the client made: nothing was in between.
 #[track_caller]
 pub(crate) fn is_direct(client: &TcpStream, server: &TcpStream) -> bool {
-    client.local_addr().expect("its address") == server.peer_addr().expect("its peer")
+    here(client) == there(server)
 }
 
 /// Connects, and is turned away with a reset: at once, and for good.
@@ -250,14 +267,5 @@ pub(crate) fn expect_turned_away(host: &Host, user: u32, addr: SocketAddr) {
     match connected {
         Ok(stream) => expect_reset(&stream, SECOND),
         Err(error) => assert!(is_reset(&error), "{addr}: {error}"),
-    }
-}
-
-/// A listener, so that a test can say that nobody came.
-#[track_caller]
-pub(crate) fn expect_nobody(listener: &TcpListener) {
-    listener.set_nonblocking(true).expect("non-blocking");
-    if let Ok((_, from)) = listener.accept() {
-        panic!("a connection from {from}");
     }
 }

@@ -35,7 +35,7 @@ fn expect_refusals(wayside: Inside<'_>, cases: &[Case<'_>]) {
     // It dialled nobody, and kept nothing.
     assert_eq!(wayside.sum("tcp_open_total", &[("peer", "dst")]), 0.0);
     assert_eq!(wayside.sum("wayside_connect_failures_total", &[]), 0.0);
-    wayside.expect_none_open(SECOND);
+    wayside.expect_none_open();
     wayside.expect_descriptors(before);
 }
 
@@ -80,7 +80,7 @@ fn the_outbound_listener_of_a_sidecar_cannot_be_reached_from_outside(family: Fam
         expect_reset(&client, 2 * SECOND);
     }
     assert_eq!(lab.wayside().sum("tcp_open_total", &[("peer", "dst")]), 0.0);
-    lab.wayside().expect_none_open(SECOND);
+    lab.wayside().expect_none_open();
     let cases = [
         (&lab.host, APP, lab.app(4143), "outbound", "loop"),
         (&lab.host, APP, family.loopback(4143), "outbound", "loop"),

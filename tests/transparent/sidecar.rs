@@ -34,8 +34,8 @@ fn what_the_application_dials_is_outbound(family: Family) {
     let lab = Pod::new(family, &[], &[]);
     for port in [443, 30_001] {
         let (client, server) = lab.outbound(port);
-        assert_eq!(server.local_addr().unwrap(), lab.far(port));
-        assert_eq!(server.peer_addr().unwrap().ip(), lab.app(0).ip());
+        assert_eq!(here(&server), lab.far(port));
+        assert_eq!(there(&server).ip(), lab.app(0).ip());
         assert!(!is_direct(&client, &server));
         greet(&client, &server);
         expect_account(&lab, &lab.wayside().line_of(&client), "outbound", lab.far(port));
@@ -48,16 +48,38 @@ fn what_the_application_dials_is_outbound(family: Family) {
     assert_eq!(lab.wayside().accepted(), before);
 }
 
+#[test]
+fn an_ipv4_address_dialled_through_an_ipv6_socket_is_shown_as_ipv4() {
+    for family in [Family::V4, Family::V6] {
+        if let Err(why) = family.packet_filter() {
+            skipped!("{why}")
+        }
+    }
+    let lab = Pod::new(Family::V4, &[], &[]);
+    let mapped = |addr: SocketAddr| match addr {
+        SocketAddr::V4(v4) => SocketAddr::from((v4.ip().to_ipv6_mapped(), v4.port())),
+        SocketAddr::V6(_) => addr,
+    };
+    let listener = lab.peer.listen(lab.far(8082));
+    let client = lab.host.connect_as(APP, mapped(lab.far(8082)));
+    greet(&client, &accept(&listener));
+    let all = lab.wayside().connections();
+    let line = all.lines().find(|line| line.contains("source")).expect("a line");
+    expect_account(&lab, line, "outbound", lab.far(8082));
+    let source = SocketAddr::new(lab.app(0).ip(), here(&client).port());
+    assert_eq!(field(line, "source"), Some(source.to_string()), "{line}");
+}
+
 fn what_the_application_serves_is_inbound(family: Family) {
     let lab = Pod::new(family, &[], &[]);
     for port in [8080, 30_002] {
         let (client, server) = lab.inbound(port);
-        assert_eq!(server.local_addr().unwrap(), lab.app(port));
+        assert_eq!(here(&server), lab.app(port));
         assert!(!is_direct(&client, &server));
         greet(&client, &server);
         let line = lab.wayside().line_of(&client);
         expect_account(&lab, &line, "inbound", lab.app(port));
-        assert_eq!(field(&line, "source"), Some(client.local_addr().unwrap().to_string()), "{line}");
+        assert_eq!(field(&line, "source"), Some(here(&client).to_string()), "{line}");
         exchange(&client, &server, 8 * MB);
     }
 }
@@ -155,5 +177,5 @@ fn resets_and_refusals_reach_the_other_host(family: Family) {
         client.read_to_string(&mut answer).expect("an answer");
         assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
     }
-    lab.wayside().expect_none_open(LIMIT);
+    lab.wayside().expect_none_open();
 }

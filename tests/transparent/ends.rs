@@ -16,9 +16,12 @@ const GIVEN_UP: (Duration, Duration) = (Duration::from_secs(20), Duration::from_
 const PENDING: u64 = 48 * MB;
 const SIZES: (usize, usize) = (1, 128 << 10);
 
+/// What happens, over which family, and the test of it.
+type Case = (&'static str, Family, fn(Family));
+
 #[test]
 fn slow_a_pause_is_survived_and_a_lost_host_is_not() {
-    let cases: [(&str, Family, fn(Family)); 4] = [
+    let cases: [Case; 4] = [
         ("IPv4 readers pause", Family::V4, readers_pause),
         ("IPv6 readers pause", Family::V6, readers_pause),
         ("the client's cable is pulled", Family::V4, |family| a_host_vanishes(family, true)),

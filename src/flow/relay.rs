@@ -219,14 +219,17 @@ impl Flow {
     /// The kernel would end a connection after TCP_USER_TIMEOUT of a shut window, but a reader may pause as long
     /// as it likes. Bytes that are on their way and unanswered are another matter: there the time-out stands.
     fn check_for_stall(&mut self, kit: &Kit) {
-        let mut any_on_their_way = false;
+        let mut must_look_again = false;
         for end in [Some(&self.client), self.upstream.as_ref()].into_iter().flatten() {
             if socket::is_window_shut(&end.stream) {
                 socket::wait_for_reader(&end.stream);
+                must_look_again = true;
             } else {
-                any_on_their_way |= socket::unacknowledged(&end.stream) > 0;
+                // It may have paused before: a host that is lost now is to be noticed.
+                socket::expect_answers(&end.stream);
+                must_look_again |= socket::unacknowledged(&end.stream) > 0;
             }
         }
-        self.stall_check = if any_on_their_way { kit.now.plus(STALL_CHECK) } else { Moment::NEVER };
+        self.stall_check = if must_look_again { kit.now.plus(STALL_CHECK) } else { Moment::NEVER };
     }
 }

@@ -102,6 +102,11 @@ pub fn wait_for_reader(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_tcp_user_timeout(None);
 }
 
+/// Puts TCP_USER_TIMEOUT back, for a connection whose reader reads again.
+pub fn expect_answers(stream: &TcpStream) {
+    let _ = SockRef::from(stream).set_tcp_user_timeout(Some(USER_TIMEOUT));
+}
+
 fn queued(stream: &TcpStream, what: libc::Ioctl) -> usize {
     let mut bytes: libc::c_int = 0;
     // SAFETY: both requests write one int, to a place that lives through the call; the descriptor is open.

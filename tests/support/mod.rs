@@ -14,6 +14,7 @@
 //! | random bytes and their checksum | [`Random`], [`Sum`], [`send_random`], [`receive`], [`Credit`] |
 //! | resets, time-outs, ends | [`reset`], [`expect_reset`], [`expect_eof`], [`expect_silence`] |
 //! | waiting without a fixed sleep | [`wait_until`], [`eventually`] |
+//! | hosts on cables, with redirect rules | [`Host`], [`Family`] |
 //! | what this machine cannot do | [`skipped!`] |
 //!
 //! Every socket that the harness hands out has read and write time-outs, so that no test hangs.
@@ -23,6 +24,7 @@
 
 mod data;
 mod metrics;
+mod netns;
 mod peers;
 mod process;
 pub mod programs;
@@ -33,6 +35,7 @@ pub mod verdicts;
 
 pub use data::{Credit, Random, Sum, receive, receive_exactly, seed, send_random};
 pub use metrics::{Metrics, field, get, unchunk};
+pub use netns::{Family, Host};
 pub use peers::{Server, Tunnel, finish};
 pub use process::{Ended, Launch, Wayside, program, run_to_end};
 pub use sockets::{

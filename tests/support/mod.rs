@@ -8,6 +8,8 @@
 //! | a client and a server with wayside between them | [`Tunnel`] |
 //! | peers on threads | [`Server`] |
 //! | real peers | [`Daemon`], [`have`], [`TempDir`] |
+//! | latencies, thousands of connections, processor time | [`Times`], [`ping_pong`], [`Holder`], [`cpu_share`] |
+//! | system calls | [`Trace`] |
 //! | random bytes and their checksum | [`Random`], [`Sum`], [`send_random`], [`receive`], [`Credit`] |
 //! | resets, time-outs, ends | [`reset`], [`expect_reset`], [`expect_eof`], [`expect_silence`] |
 //! | waiting without a fixed sleep | [`wait_until`], [`eventually`] |
@@ -19,13 +21,18 @@
 #![allow(dead_code, unused_imports, unused_macros, unreachable_pub)]
 
 mod data;
+mod load;
 mod metrics;
 mod peers;
 mod process;
 mod sockets;
 mod tools;
+mod trace;
 
 pub use data::{Credit, Random, Sum, receive, receive_exactly, seed, send_random};
+pub use load::{
+    GET, Holder, OK, Times, cpu_share, exact_cpu, exchange, http_server, ping_pong, python, raise_descriptors,
+};
 pub use metrics::{Metrics, field, get, unchunk};
 pub use peers::{Server, Tunnel, finish};
 pub use process::{Ended, Launch, Wayside, program, run_to_end};
@@ -34,6 +41,7 @@ pub use sockets::{
     reset, small_buffers,
 };
 pub use tools::{Daemon, TempDir, eventually, free_port, have, is_root, say_skipped, wait_until};
+pub use trace::{Calls, Trace};
 
 /// Ends the test as skipped: says so on stderr, past the test runner's capture, and returns.
 ///

@@ -18,12 +18,12 @@ const STALL_CHECK: Duration = Duration::from_secs(10);
 impl Flow {
     /// One turn of both lanes.
     pub(super) fn relaying(&mut self, kit: &mut Kit) -> Next {
-        if self.stall_check == Moment::NEVER {
-            self.stall_check = kit.now.plus(STALL_CHECK);
-        }
         self.find_silent_resets();
         let up = self.turn_up(kit);
         let down = self.turn_down(kit);
+        if self.stall_check == Moment::NEVER && self.up.taken + self.down.taken > 0 {
+            self.stall_check = kit.now.plus(STALL_CHECK);
+        }
         if self.up.ended && !self.observer.is_done() {
             self.give_up_detection(DecidedBy::Eof, kit);
         }
@@ -219,10 +219,14 @@ impl Flow {
     fn check_for_stall(&mut self, kit: &Kit) {
         let mut any_on_their_way = false;
         for end in [Some(&self.client), self.upstream.as_ref()].into_iter().flatten() {
+            // Mostly nothing waits, and thousands of quiet flows are asked: one system call for each end then.
+            if socket::unacknowledged(&end.stream) == 0 {
+                continue;
+            }
             if socket::is_window_shut(&end.stream) {
                 socket::wait_for_reader(&end.stream);
             } else {
-                any_on_their_way |= socket::unacknowledged(&end.stream) > 0;
+                any_on_their_way = true;
             }
         }
         self.stall_check = if any_on_their_way { kit.now.plus(STALL_CHECK) } else { Moment::NEVER };

@@ -1,5 +1,6 @@
 //! Small parts without an opinion: tokens, time, timers, buffers.
 
+pub mod address;
 pub mod buffers;
 pub mod gate;
 pub mod time;

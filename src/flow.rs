@@ -66,6 +66,8 @@ pub enum Stage {
         side: Side,
         /// When to look next.
         next: Moment,
+        /// When it is reset in any case: `--half-close-timeout` from the beginning.
+        until: Moment,
     },
 }
 
@@ -124,8 +126,6 @@ pub enum Ending {
     Refused,
     /// The target is one of our own listeners.
     Loop,
-    /// The client had gone before there was an upstream.
-    ClientGone,
     /// Nothing moved for `--idle-timeout`.
     Idle,
     /// One side had ended, and nothing moved for `--half-close-timeout`.
@@ -142,7 +142,6 @@ impl Ending {
             Ending::Reset => "reset",
             Ending::Refused => "no upstream",
             Ending::Loop => "would loop",
-            Ending::ClientGone => "client gone before the upstream was there",
             Ending::Idle => "idle time-out",
             Ending::HalfClosed => "half-close time-out",
             Ending::Shutdown => "shut down",
@@ -274,6 +273,6 @@ mod tests {
     #[test]
     fn an_idle_flow_is_small() {
         // An idle connection may cost 512 bytes in all: this, and its share of the slab's and the wheel's growth.
-        assert!(size_of::<Flow>() <= 416, "a flow has {} bytes", size_of::<Flow>());
+        assert!(size_of::<Flow>() <= 376, "a flow has {} bytes", size_of::<Flow>());
     }
 }

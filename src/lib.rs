@@ -12,7 +12,7 @@
 //! | what may be set? | [`cli`], [`config`] |
 //! | who touches the kernel? | [`sys`] |
 //!
-//! Imports point down this list: `main cli config commands worker listener flow kit resolve admin
+//! Imports point down this list: `main cli commands worker listener flow kit resolve admin config
 //! wire metrics base sys`. `tests/house.rs` checks it.
 
 pub mod admin;

@@ -2,6 +2,7 @@
 
 mod banner;
 pub mod detect;
+pub mod event;
 mod first;
 mod head;
 pub mod observer;

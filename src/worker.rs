@@ -28,6 +28,7 @@ use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Events taken from the kernel at once. 64 costs a little more CPU per request than 1,024, which cost 12 KiB.
@@ -47,6 +48,7 @@ pub struct Worker {
     listeners: Vec<Listener>,
     accepting: Accepting,
     admin: Admin,
+    admin_addrs: Vec<SocketAddr>,
     /// The admin server has more to do than one turn.
     admin_is_busy: bool,
     signals: Signals,
@@ -97,7 +99,6 @@ impl Worker {
             own: listeners.iter().map(|listener| listener.addr).collect(),
             config,
         };
-        report::announce(&listeners, &admin_addrs);
         Ok(Worker {
             poll,
             clock,
@@ -108,12 +109,23 @@ impl Worker {
             listeners,
             accepting,
             admin,
+            admin_addrs,
             admin_is_busy: false,
             signals,
             draining: None,
             must_end: false,
             trim_at: Moment::NEVER,
         })
+    }
+
+    /// The listeners of the data path, in the order of the configuration: they know which ports the kernel chose.
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    /// Where the admin server listens.
+    pub fn admin_addrs(&self) -> &[SocketAddr] {
+        &self.admin_addrs
     }
 
     /// Serves until a signal ends it. The error is one line for the user.

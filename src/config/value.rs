@@ -241,6 +241,7 @@ fn target(text: &str) -> Result<Target, String> {
 const NO_PORT_0: &str = "there is no port 0 to connect to";
 
 /// RFC 1123, section 2.1: labels of letters, digits and hyphens; a trailing dot means "as it stands, no search".
+/// Underscores besides, because container platforms give such names to services.
 /// The last label is not a number, so that a mistyped IPv4 address is not taken for a name.
 fn is_host_name(text: &str) -> bool {
     let name = text.strip_suffix('.').unwrap_or(text);
@@ -248,7 +249,7 @@ fn is_host_name(text: &str) -> bool {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
     let last = name.rsplit('.').next().unwrap_or_default();
     name.len() <= 253 && name.split('.').all(is_label) && !last.bytes().all(|byte| byte.is_ascii_digit())

@@ -46,9 +46,6 @@ impl Flow {
     }
 
     pub(super) fn resolving(&mut self, name: NameId, port: u16, kit: &mut Kit) -> Next {
-        if self.client.ready.is_failed() {
-            return Next::Close(Ending::ClientGone);
-        }
         match kit.resolver.addresses(name, kit.instant, &kit.registry) {
             Answer::Pending => Next::Wait,
             Answer::Failed(failure) => {
@@ -104,10 +101,8 @@ impl Flow {
         Ok(end)
     }
 
+    /// A client that has gone meanwhile changes nothing here: what it sent, and how it ended, is for the upstream.
     pub(super) fn dialing(&mut self, kit: &mut Kit) -> Next {
-        if self.client.ready.is_failed() {
-            return Next::Close(Ending::ClientGone);
-        }
         let Some(upstream) = &self.upstream else { return self.refuse(kit) };
         if upstream.ready.is_failed() {
             let error = socket::pending_error(&upstream.stream)

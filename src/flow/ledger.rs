@@ -1,6 +1,7 @@
 //! What a flow comes to: verdict, bytes and ends, in the metrics, in `/connections` and in one log line.
 
 use crate::admin::Connection;
+use crate::base::address::Address;
 use crate::base::time::Moment;
 use crate::flow::{Ending, Flow, Origin, Side};
 use crate::kit::Kit;
@@ -12,14 +13,36 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// How a side ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// In order.
+    Fin,
+    /// It was never there.
+    Refused,
+    /// With this errno.
+    Failed(i32),
+}
+
+impl How {
+    /// The word for it in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            How::Fin => "FIN",
+            How::Refused => "refused",
+            How::Failed(errno) => socket::errno_name(errno),
+        }
+    }
+}
+
 /// The facts of one flow that are not needed to carry its bytes.
 #[derive(Debug)]
 pub struct Account {
     /// Inbound or outbound.
     pub direction: Direction,
-    source: SocketAddr,
+    source: Address,
     /// The address dialled last.
-    target: Option<SocketAddr>,
+    target: Option<Address>,
     label: TargetId,
     series: SeriesId,
     opened: Moment,
@@ -27,7 +50,7 @@ pub struct Account {
     decided_by: Option<DecidedBy>,
     connected: bool,
     /// Who ended first, and how.
-    first_end: Option<(Side, &'static str)>,
+    first_end: Option<(Side, How)>,
     /// Why there was no upstream.
     refused: &'static str,
     /// The bytes that stand in the metrics already: taken and given, up and down.
@@ -42,7 +65,7 @@ impl Account {
         kit.metrics.live(series, Peer::Src, 1);
         Account {
             direction: origin.direction,
-            source: origin.source,
+            source: origin.source.into(),
             target: None,
             label: origin.label,
             series,
@@ -63,7 +86,7 @@ impl Account {
 
     /// An address is being tried.
     pub fn dialled(&mut self, target: SocketAddr) {
-        self.target = Some(target);
+        self.target = Some(target.into());
     }
 
     /// The upstream has accepted.
@@ -102,7 +125,7 @@ impl Account {
     }
 
     /// Remembers the first end of either side.
-    pub fn first_end(&mut self, side: Side, how: &'static str) {
+    pub fn first_end(&mut self, side: Side, how: How) {
         self.first_end.get_or_insert((side, how));
     }
 }
@@ -165,7 +188,8 @@ impl Flow {
 
     fn log_end(&self, ending: Ending, lasted: Duration) {
         let account = &self.account;
-        let (side, how) = account.first_end.map_or(("nobody", "-"), |(side, how)| (side.as_str(), how));
+        let (side, how) =
+            account.first_end.map_or(("nobody", "-"), |(side, how)| (side.as_str(), how.as_str()));
         let refused = if account.refused.is_empty() { "-" } else { account.refused };
         debug!(
             target: "wayside::flow",
@@ -173,7 +197,7 @@ impl Flow {
              end=\"{ending}\" refused=\"{refused}\" bytes_up={up} bytes_down={down} lasted={lasted:?}",
             id = self.id(),
             direction = account.direction.as_str(),
-            source = account.source,
+            source = SocketAddr::from(account.source),
             target = self.target_text(),
             protocol = account.protocol.as_str(),
             decided_by = account.decided_by.map_or("-", DecidedBy::as_str),
@@ -186,13 +210,15 @@ impl Flow {
     /// A line of `/connections`.
     pub fn describe(&self, now: Moment) -> Connection {
         let account = &self.account;
+        // Settled, but for the name, counts as settled.
+        let decided_by = account.decided_by.or(self.observer.opaque());
         Connection {
             id: self.id(),
             direction: account.direction.as_str(),
-            source: account.source,
+            source: account.source.into(),
             target: self.target_text(),
-            protocol: if account.decided_by.is_some() { account.protocol.as_str() } else { "" },
-            decided_by: account.decided_by.map_or("", DecidedBy::as_str),
+            protocol: decided_by.map_or("", |_| account.protocol.as_str()),
+            decided_by: decided_by.map_or("", DecidedBy::as_str),
             bytes_in: self.up.given(),
             bytes_out: self.down.given(),
             age: now.since(account.opened),
@@ -201,7 +227,7 @@ impl Flow {
     }
 
     fn target_text(&self) -> String {
-        self.account.target.map_or_else(|| "-".to_owned(), |target| target.to_string())
+        self.account.target.map_or_else(|| "-".to_owned(), |target| SocketAddr::from(target).to_string())
     }
 
     /// Its number: the process counts its flows, and begins anew after 2^29.

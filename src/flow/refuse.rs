@@ -1,5 +1,6 @@
 //! No upstream was to be had: tell an HTTP/1 client why, reset all others.
 
+use crate::flow::ledger::How;
 use crate::flow::{Ending, Flow, Next, Side, Stage};
 use crate::kit::Kit;
 use crate::metrics::Counter;
@@ -59,7 +60,7 @@ impl Flow {
 
     /// Resets the client, which has nothing to read.
     pub(super) fn give_reset(&mut self) -> Next {
-        self.account.first_end(Side::Upstream, "refused");
+        self.account.first_end(Side::Upstream, How::Refused);
         socket::reset(&self.client.stream);
         Next::Close(Ending::Refused)
     }
@@ -72,7 +73,7 @@ impl Flow {
         // A socket that has carried nothing yet takes these few bytes at once.
         let _ = self.client.stream.write(&bytes);
         let _ = self.client.stream.shutdown(std::net::Shutdown::Write);
-        self.account.first_end(Side::Upstream, "refused");
+        self.account.first_end(Side::Upstream, How::Refused);
         self.stage = Stage::Farewell { until: kit.now.plus(FAREWELL), allowance: FAREWELL_BYTES };
         self.farewell(kit)
     }

@@ -2,6 +2,7 @@
 
 use crate::base::time::Moment;
 use crate::flow::lane::{Fault, Progress};
+use crate::flow::ledger::How;
 use crate::flow::{Ending, Flow, Next, Side, Stage};
 use crate::kit::Kit;
 use crate::sys::socket;
@@ -87,7 +88,7 @@ impl Flow {
 
     fn note_end(&mut self, ended: bool, side: Side) {
         if ended && self.broken.is_none() {
-            self.account.first_end(side, "FIN");
+            self.account.first_end(side, How::Fin);
         }
     }
 
@@ -119,7 +120,7 @@ impl Flow {
             end.errno = errno;
         }
         if self.broken.is_none() {
-            self.account.first_end(side, socket::errno_name(errno));
+            self.account.first_end(side, How::Failed(errno));
         }
         // Should the other side break as well, nobody is left to be told.
         self.broken = Some(side);
@@ -153,7 +154,8 @@ impl Flow {
             Progress::More => Next::Again,
             Progress::Waits => Next::Wait,
             Progress::Over => {
-                self.stage = Stage::Resetting { side: other, next: kit.now };
+                let until = kit.now.after(kit.config.half_close_timeout);
+                self.stage = Stage::Resetting { side: other, next: kit.now, until };
                 self.resetting(kit)
             }
         }
@@ -161,13 +163,13 @@ impl Flow {
 
     /// A reset would throw away what the kernel has not delivered yet.
     pub(super) fn resetting(&mut self, kit: &mut Kit) -> Next {
-        let Stage::Resetting { side, next } = &mut self.stage else { return Next::Wait };
+        let Stage::Resetting { side, next, until } = &mut self.stage else { return Next::Wait };
         let end = match side {
             Side::Client => Some(&self.client),
             Side::Upstream => self.upstream.as_ref(),
         };
         let Some(end) = end else { return Next::Close(Ending::Reset) };
-        if end.ready.is_failed() || socket::unacknowledged(&end.stream) == 0 {
+        if end.ready.is_failed() || *until <= kit.now || socket::unacknowledged(&end.stream) == 0 {
             socket::reset(&end.stream);
             return Next::Close(Ending::Reset);
         }

@@ -63,15 +63,19 @@ pub struct Pipes {
     free: Vec<Pipe>,
     lent: usize,
     most: usize,
+    /// How often not to ask the kernel, after it gave none.
+    pause: u32,
 }
 
+/// Requests that go without a pipe after the kernel gave none: asking costs five system calls.
+const PAUSE: u32 = 64;
 /// Empty pipes kept for the next bulky lane.
 const KEEP: usize = 16;
 
 impl Pipes {
     /// Lends at most `most` pipes, of two descriptors each; a lane that gets none goes on copying.
     pub fn new(most: usize) -> Pipes {
-        Pipes { free: Vec::new(), lent: 0, most }
+        Pipes { free: Vec::new(), lent: 0, most, pause: 0 }
     }
 
     /// A pipe, unless all are lent or the kernel gives none.
@@ -81,10 +85,22 @@ impl Pipes {
         }
         let pipe = match self.free.pop() {
             Some(pipe) => pipe,
-            None => Pipe::open().ok().flatten()?,
+            None => self.open()?,
         };
         self.lent += 1;
         Some(pipe)
+    }
+
+    fn open(&mut self) -> Option<Pipe> {
+        if self.pause > 0 {
+            self.pause -= 1;
+            return None;
+        }
+        let pipe = Pipe::open().ok().flatten();
+        if pipe.is_none() {
+            self.pause = PAUSE;
+        }
+        pipe
     }
 
     /// Takes a pipe back. One with bytes left in it is closed.

@@ -20,6 +20,14 @@ impl Observer {
         matches!(self, Observer::Opaque)
     }
 
+    /// Who has settled that this is not HTTP, while only its name is still open.
+    pub fn opaque(&self) -> Option<DecidedBy> {
+        match self {
+            Observer::Detecting(detector) => detector.opaque(),
+            Observer::Fresh | Observer::Opaque => None,
+        }
+    }
+
     /// The client's next bytes.
     pub fn client(&mut self, bytes: &[u8]) -> Option<Verdict> {
         self.show(bytes, Detector::client)

@@ -1,34 +1,12 @@
-//! What the operator gets to see: the lines at the start, and the admin server's view of the worker.
+//! The admin server's view of the worker.
 
 use crate::admin::{Connection, Subject};
 use crate::flow::Flow;
 use crate::kit::Kit;
-use crate::listener::Listener;
 use crate::metrics::{Counter, Metrics};
 use crate::sys;
 use crate::worker::Worker;
 use slab::Slab;
-use std::fmt::Write as _;
-use std::io::Write as _;
-use std::net::SocketAddr;
-
-/// One line a listener, then `ready`: programs read these lines to learn the ports that the kernel chose.
-pub(super) fn announce(listeners: &[Listener], admin: &[SocketAddr]) {
-    let mut lines = String::new();
-    for listener in listeners {
-        let _ = writeln!(lines, "wayside: listening {}", listener.describe());
-    }
-    for addr in admin {
-        let _ = writeln!(lines, "wayside: listening admin {addr}");
-    }
-    if let Some(addr) = admin.first() {
-        let _ = writeln!(lines, "wayside: try: curl http://{addr}/metrics or /connections; Ctrl-C ends");
-    }
-    let _ = writeln!(lines, "wayside: ready");
-    let mut stdout = std::io::stdout().lock();
-    // A closed stdout is no reason not to run.
-    let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
-}
 
 impl Worker {
     /// One bounded turn for the admin server; true if it wants another at once.

@@ -9,7 +9,11 @@ pub(crate) struct Hello {
 }
 
 fn be16(length: usize) -> [u8; 2] {
-    u16::try_from(length).unwrap().to_be_bytes()
+    u16::try_from(length).expect("a 16-bit length").to_be_bytes()
+}
+
+fn be8(length: usize) -> u8 {
+    u8::try_from(length).expect("an 8-bit length")
 }
 
 fn prefixed16(bytes: &[u8]) -> Vec<u8> {
@@ -23,8 +27,7 @@ pub(crate) fn server_name(name: &[u8]) -> (u16, Vec<u8>) {
 
 /// The body of an ALPN extension.
 pub(crate) fn alpn(protocols: &[&[u8]]) -> (u16, Vec<u8>) {
-    let list: Vec<u8> =
-        protocols.iter().flat_map(|name| [&[u8::try_from(name.len()).unwrap()], *name].concat()).collect();
+    let list: Vec<u8> = protocols.iter().flat_map(|name| [&[be8(name.len())], *name].concat()).collect();
     (16, prefixed16(&list))
 }
 
@@ -43,7 +46,7 @@ impl Hello {
         let suites: Vec<u8> = self.suites.iter().flat_map(|suite| suite.to_be_bytes()).collect();
         let mut body = vec![3, 3];
         body.extend([0x5a; 32]);
-        body.push(u8::try_from(self.session).unwrap());
+        body.push(be8(self.session));
         body.extend(vec![0x77; self.session]);
         body.extend(prefixed16(&suites));
         body.extend([1, 0]);
@@ -55,8 +58,8 @@ impl Hello {
                 .collect();
             body.extend(prefixed16(&list));
         }
-        let length = u32::try_from(body.len()).unwrap().to_be_bytes();
-        [&[1], &length[1..], &body].concat()
+        let length = be16(body.len());
+        [&[1, 0], length.as_slice(), &body].concat()
     }
 
     /// The message in one record.

@@ -125,5 +125,5 @@ fn the_preface_takes_all_24_bytes() {
 /// A connection that trickles must cost little: 1,000 of them live in a container of 16 MB.
 #[test]
 fn a_detector_is_small() {
-    assert!(size_of::<Detector>() <= 160, "{}", size_of::<Detector>());
+    assert!(size_of::<Detector>() <= 128, "{}", size_of::<Detector>());
 }

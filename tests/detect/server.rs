@@ -61,6 +61,15 @@ fn banners_that_are_none() {
 }
 
 #[test]
+fn mysql_error_codes_have_four_digits() {
+    for (code, named) in [(999u16, false), (1000, true), (4999, true), (5000, false)] {
+        let bytes = [b"\x17\0\0\0\xff".as_slice(), &code.to_le_bytes(), b"Too many"].concat();
+        let protocol = if named { Protocol::Mysql } else { Protocol::Unknown };
+        assert_eq!(at_every_split(Side::Server, &bytes), plain(protocol, DecidedBy::Server), "{code}");
+    }
+}
+
+#[test]
 fn a_greeting_that_names_none_waits_for_the_command() {
     let table: [(&[u8], Protocol); 11] = [
         (b"EHLO a\r\n", Protocol::Smtp),

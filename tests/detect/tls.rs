@@ -225,3 +225,18 @@ fn a_hello_is_bounded() {
     }
     assert_eq!(detector.client(&record(&[])), Some(plain(Protocol::Unknown, DecidedBy::Client)));
 }
+
+#[test]
+fn lengths_that_no_hello_has_end_the_walk() {
+    let shape = |session, suites| Hello { session, suites, extensions: vec![server_name(b"a.example")] };
+    assert_eq!(client_says(&shape(32, vec![1]).bytes()), tls(Some("a.example"), None));
+    assert_eq!(client_says(&shape(33, vec![1]).bytes()), tls(None, None));
+    assert_eq!(client_says(&shape(0, vec![]).bytes()), tls(None, None));
+    // In a hello without a session: the low bytes of the suites' and of the extensions' length, the methods' length.
+    let good = shape(0, vec![1]).bytes();
+    for (at, value) in [(45, 3), (48, 0), (51, good[51] + 1), (51, good[51] - 1)] {
+        let mut bad = good.clone();
+        bad[at] = value;
+        assert_eq!(at_every_split(Side::Client, &bad), tls(None, None), "byte {at}");
+    }
+}

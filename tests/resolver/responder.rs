@@ -152,7 +152,7 @@ impl Responder {
         let began = Instant::now();
         while self.heard() < count {
             assert!(began.elapsed() < Duration::from_secs(10), "{} questions, not {count}", self.heard());
-            std::thread::sleep(TICK / 4);
+            std::thread::sleep(TICK / 4); // pace: of asking again, up to a deadline
         }
     }
 
@@ -212,7 +212,7 @@ fn serve_tcp(
     while !stop.load(Ordering::Relaxed) {
         match listener.accept() {
             Ok((stream, from)) => open.extend(converse(stream, from, &answer)),
-            Err(_) => std::thread::sleep(TICK / 4),
+            Err(_) => std::thread::sleep(TICK / 4), // pace: of asking again
         }
     }
 }
@@ -237,7 +237,7 @@ fn converse(
                 let (first, rest) = bytes.split_at(1);
                 for piece in std::iter::once(first).chain(rest.chunks(1500)) {
                     stream.write_all(piece).ok()?;
-                    std::thread::sleep(Duration::from_millis(1));
+                    std::thread::sleep(Duration::from_millis(1)); // pace: of the torn reply
                 }
             }
             Say::Raw(bytes) => stream.write_all(&bytes).ok()?,

@@ -2,6 +2,9 @@
 
 use wayside::wire::detect::Protocol;
 
+/// Whether the bytes are this; none where they are too few.
+type Pattern = fn(&[u8]) -> Option<bool>;
+
 fn window(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.len().min(512)]
 }
@@ -30,7 +33,7 @@ fn begins(bytes: &[u8], texts: &[&[u8]]) -> bool {
 /// From the client's first packet.
 pub(crate) fn first_packet(client: &[u8]) -> Option<Protocol> {
     let c = window(client);
-    let table: [(Protocol, fn(&[u8]) -> Option<bool>); 20] = [
+    let table: [(Protocol, Pattern); 20] = [
         (Protocol::Ssh, |c| Some(begins(c, &[b"SSH-2.0-", b"SSH-1.99-", b"SSH-1.5-"]))),
         (Protocol::Rsync, |c| Some(c.starts_with(b"@RSYNCD: "))),
         (Protocol::Redis, redis),

@@ -1,0 +1,15 @@
+//! Our own answers: whatever the cause, one head and one line.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wayside::wire::reply::http1;
+
+fuzz_target!(|input: (u16, &str)| {
+    let (status, cause) = input;
+    let bytes = http1(status, cause);
+    let text = std::str::from_utf8(&bytes).expect("ASCII");
+    assert!(text.is_ascii());
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    assert_eq!(head.lines().count(), 5);
+    assert_eq!(body.lines().count(), 1);
+});

@@ -1,0 +1,119 @@
+//! What the bytes of an HTTP connection mean: the vocabulary between observers and whoever counts or steers.
+//!
+//! An event names its exchange by an [`Id`], which is small and dense: an observer gives each exchange the lowest
+//! id that is free and frees it with the exchange's last event, so that a listener can keep a table by id.
+
+/// An exchange (a request and its response) on one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id(pub u16);
+
+/// Which of the two endpoints did something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// The one that connected.
+    Client,
+    /// The one that was connected to.
+    Server,
+}
+
+/// The protocol version of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+    /// HTTP/2.
+    Http2,
+}
+
+/// The parts of a request's head that matter to metrics, log and routes, as they were sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestHead<'a> {
+    /// The method.
+    pub method: &'a [u8],
+    /// Where the request is addressed: the absolute-form target's authority, else `Host` or `:authority`; may be empty.
+    pub authority: &'a [u8],
+    /// The target as sent (HTTP/1: the whole request target; HTTP/2: `:path`).
+    pub target: &'a [u8],
+    /// The version.
+    pub version: Version,
+    /// The content type begins with `application/grpc`.
+    pub is_grpc: bool,
+    /// `user-agent`, or empty.
+    pub user_agent: &'a [u8],
+    /// `referer`, or empty.
+    pub referer: &'a [u8],
+}
+
+/// Something that the bytes said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A request's head is complete.
+    Request {
+        /// A new exchange.
+        id: Id,
+        /// The head.
+        head: RequestHead<'a>,
+    },
+    /// The request's last byte has passed.
+    RequestEnd {
+        /// The exchange.
+        id: Id,
+    },
+    /// An interim response: 1xx other than 101.
+    Informational {
+        /// The exchange.
+        id: Id,
+        /// Its status.
+        status: u16,
+    },
+    /// The final response's head is complete (101 and a CONNECT's 2xx among them).
+    Response {
+        /// The exchange.
+        id: Id,
+        /// Its status.
+        status: u16,
+        /// `grpc-status` in the head (a trailers-only answer), if it is a number.
+        grpc_status: Option<u32>,
+    },
+    /// The response's last byte has passed. If the request has ended too, this is the exchange's last event, else
+    /// `RequestEnd` is.
+    ResponseEnd {
+        /// The exchange.
+        id: Id,
+        /// `grpc-status` in the trailers, else in the head, if it is a number.
+        grpc_status: Option<u32>,
+    },
+    /// The exchange was given up before its end (HTTP/2 `RST_STREAM`, or a GOAWAY that leaves it out); its last event.
+    Reset {
+        /// The exchange.
+        id: Id,
+        /// Who gave it up.
+        by: Peer,
+        /// The HTTP/2 error code.
+        code: u32,
+    },
+    /// The exchange has become a tunnel (101, CONNECT): what follows on an HTTP/1 connection is not HTTP.
+    Tunnel {
+        /// The exchange.
+        id: Id,
+    },
+    /// The thread is lost: nothing more will be said of this connection, and open exchanges stay open.
+    Blind {
+        /// Why, as in `http_blind_total{reason}`.
+        reason: &'static str,
+    },
+}
+
+/// Takes events as they come.
+pub trait Sink {
+    /// One event. What it borrows is valid only here.
+    fn event(&mut self, event: Event<'_>);
+}
+
+impl<F: FnMut(Event<'_>)> Sink for F {
+    fn event(&mut self, event: Event<'_>) {
+        self(event);
+    }
+}

@@ -12,12 +12,14 @@ pub struct End {
     pub ready: Ready,
     /// The errno that ended it; 0 for none.
     pub errno: i32,
+    /// Its reader pauses, so TCP_USER_TIMEOUT is lifted.
+    pub is_paused: bool,
 }
 
 impl End {
     /// A socket of which nothing is known yet.
     pub fn new(stream: TcpStream) -> End {
-        End { stream, ready: Ready::default(), errno: 0 }
+        End { stream, ready: Ready::default(), errno: 0, is_paused: false }
     }
 }
 

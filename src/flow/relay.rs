@@ -19,12 +19,12 @@ const STALL_CHECK: Duration = Duration::from_secs(10);
 impl Flow {
     /// One turn of both lanes.
     pub(super) fn relaying(&mut self, kit: &mut Kit) -> Next {
-        if self.stall_check == Moment::NEVER {
-            self.stall_check = kit.now.plus(STALL_CHECK);
-        }
         self.find_silent_resets();
         let up = self.turn_up(kit);
         let down = self.turn_down(kit);
+        if self.stall_check == Moment::NEVER && self.up.taken + self.down.taken > 0 {
+            self.stall_check = kit.now.plus(STALL_CHECK);
+        }
         if self.up.ended && !self.observer.is_done() {
             self.give_up_detection(DecidedBy::Eof, kit);
         }
@@ -220,15 +220,15 @@ impl Flow {
     /// as it likes. Bytes that are on their way and unanswered are another matter: there the time-out stands.
     fn check_for_stall(&mut self, kit: &Kit) {
         let mut must_look_again = false;
-        for end in [Some(&self.client), self.upstream.as_ref()].into_iter().flatten() {
-            if socket::is_window_shut(&end.stream) {
-                socket::wait_for_reader(&end.stream);
-                must_look_again = true;
-            } else {
-                // It may have paused before: a host that is lost now is to be noticed.
-                socket::expect_answers(&end.stream);
-                must_look_again |= socket::unacknowledged(&end.stream) > 0;
+        for end in [Some(&mut self.client), self.upstream.as_mut()].into_iter().flatten() {
+            // Mostly nothing waits, and thousands of quiet flows are asked: one system call for each end then.
+            let waits = socket::unacknowledged(&end.stream) > 0;
+            let is_paused = waits && socket::is_window_shut(&end.stream);
+            if is_paused != end.is_paused {
+                end.is_paused = is_paused;
+                socket::limit_silence(&end.stream, !is_paused);
             }
+            must_look_again |= waits;
         }
         self.stall_check = if must_look_again { kit.now.plus(STALL_CHECK) } else { Moment::NEVER };
     }

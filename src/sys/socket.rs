@@ -97,14 +97,9 @@ pub fn is_window_shut(stream: &TcpStream) -> bool {
     unsent > 0 && unsent == queued(stream, libc::TIOCOUTQ)
 }
 
-/// Lifts TCP_USER_TIMEOUT, which would end a connection whose reader pauses although its host answers.
-pub fn wait_for_reader(stream: &TcpStream) {
-    let _ = SockRef::from(stream).set_tcp_user_timeout(None);
-}
-
-/// Puts TCP_USER_TIMEOUT back, for a connection whose reader reads again.
-pub fn expect_answers(stream: &TcpStream) {
-    let _ = SockRef::from(stream).set_tcp_user_timeout(Some(USER_TIMEOUT));
+/// Puts TCP_USER_TIMEOUT on or lifts it: it would end a connection whose reader pauses although its host answers.
+pub fn limit_silence(stream: &TcpStream, is_limited: bool) {
+    let _ = SockRef::from(stream).set_tcp_user_timeout(is_limited.then_some(USER_TIMEOUT));
 }
 
 fn queued(stream: &TcpStream, what: libc::Ioctl) -> usize {

@@ -11,6 +11,8 @@
 //! | real servers, ready to use | [`servers`] |
 //! | client programs run to their end | [`programs`] |
 //! | what a connection was found to be | [`verdicts`] |
+//! | latencies, thousands of connections, processor time | [`Times`], [`ping_pong`], [`Holder`], [`cpu_share`] |
+//! | system calls | [`Trace`] |
 //! | random bytes and their checksum | [`Random`], [`Sum`], [`send_random`], [`receive`], [`Credit`] |
 //! | resets, time-outs, ends | [`reset`], [`expect_reset`], [`expect_eof`], [`expect_silence`] |
 //! | waiting without a fixed sleep | [`wait_until`], [`eventually`] |
@@ -23,6 +25,7 @@
 #![allow(dead_code, unused_imports, unused_macros, unreachable_pub)]
 
 mod data;
+mod load;
 mod metrics;
 mod netns;
 mod peers;
@@ -31,9 +34,13 @@ pub mod programs;
 pub mod servers;
 mod sockets;
 mod tools;
+mod trace;
 pub mod verdicts;
 
 pub use data::{Credit, Random, Sum, receive, receive_exactly, seed, send_random};
+pub use load::{
+    GET, Holder, OK, Times, cpu_share, exact_cpu, exchange, http_server, ping_pong, python, raise_descriptors,
+};
 pub use metrics::{Metrics, field, get, unchunk};
 pub use netns::{Family, Host};
 pub use peers::{Server, Tunnel, finish};
@@ -43,6 +50,7 @@ pub use sockets::{
     reset, small_buffers,
 };
 pub use tools::{Daemon, TempDir, eventually, free_port, have, is_root, say_skipped, wait_until};
+pub use trace::{Calls, Trace};
 
 /// Ends the test as skipped: says so on stderr, past the test runner's capture, and returns.
 ///

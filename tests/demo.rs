@@ -11,14 +11,36 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use support::*;
 
-/// Name, what was sent, protocol, who decided; the bytes up and down, where they are the same each time.
-const ROWS: [(&str, &str, &str, &str, Option<(u64, u64)>); 6] = [
-    ("HTTP/1", "a GET", "http/1", "client", Some((43, 70))),
-    ("HTTP/1", "the same, a byte at a time", "http/1", "client", Some((43, 70))),
-    ("HTTP/2", "preface, SETTINGS, HEADERS", "http/2", "client", Some((68, 43))),
-    ("TLS", "a handshake, a GET inside", "tls", "client", None),
-    ("SMTP", "nothing: the server greets", "smtp", "server", Some((21, 42))),
-    ("raw", "1 MiB, which is echoed", "unknown", "client", Some((1 << 20, 1 << 20))),
+/// A row as it must be.
+struct Row {
+    name: &'static str,
+    sent: &'static str,
+    protocol: &'static str,
+    decided_by: &'static str,
+    /// The least and the most, up and down.
+    bytes: [(u64, u64); 2],
+}
+
+const fn row(
+    name: &'static str,
+    sent: &'static str,
+    protocol: &'static str,
+    decided_by: &'static str,
+    bytes: [(u64, u64); 2],
+) -> Row {
+    Row { name, sent, protocol, decided_by, bytes }
+}
+
+const MIB: u64 = 1 << 20;
+
+const ROWS: [Row; 6] = [
+    row("HTTP/1", "a GET", "http/1", "client", [(43, 43), (70, 70)]),
+    row("HTTP/1", "the same, a byte at a time", "http/1", "client", [(43, 43), (70, 70)]),
+    row("HTTP/2", "preface, SETTINGS, HEADERS", "http/2", "client", [(68, 68), (43, 43)]),
+    // A ClientHello and a request; a certificate, signatures and an answer.
+    row("TLS", "a handshake, a GET inside", "tls", "client", [(250, 2000), (600, 4000)]),
+    row("SMTP", "nothing: the server greets", "smtp", "server", [(21, 21), (42, 42)]),
+    row("raw", "1 MiB, which is echoed", "unknown", "client", [(MIB, MIB), (MIB, MIB)]),
 ];
 
 /// The demo's program. `cargo test` builds it with the tests; where only this test is built, we see to it here.
@@ -75,17 +97,24 @@ fn run(args: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// The figures of a row: direct, through wayside, bytes up, bytes down.
+/// Holds the line of the table against the row.
 #[track_caller]
-fn figures<'a>(
-    line: &'a str,
-    (name, sent, protocol, by, _): (&str, &str, &str, &str, Option<(u64, u64)>),
-) -> Vec<&'a str> {
-    let rest = line.strip_prefix(name).and_then(|rest| rest.trim_start().strip_prefix(sent));
-    let mut words =
-        rest.unwrap_or_else(|| panic!("not the row of {name}, {sent}: {line}")).split_whitespace();
-    assert_eq!((words.next(), words.next()), (Some(protocol), Some(by)), "{line}");
-    words.collect()
+fn check(line: &str, row: &Row) {
+    let rest = line.strip_prefix(row.name).and_then(|rest| rest.trim_start().strip_prefix(row.sent));
+    let rest = rest.unwrap_or_else(|| panic!("not the row of {}, {}: {line}", row.name, row.sent));
+    let words: Vec<_> = rest.split_whitespace().collect();
+    let [protocol, decided_by, direct, through, up, down] = words[..] else {
+        panic!("not six words: {line}")
+    };
+    assert_eq!((protocol, decided_by), (row.protocol, row.decided_by), "{line}");
+    for millis in [direct, through] {
+        let millis: f64 = millis.parse().expect("milliseconds");
+        assert!(millis > 0.0 && millis < 1000.0, "{line}");
+    }
+    for (bytes, (least, most)) in [up, down].into_iter().zip(row.bytes) {
+        let bytes: u64 = bytes.parse().expect("bytes");
+        assert!((least..=most).contains(&bytes), "{line}");
+    }
 }
 
 #[test]
@@ -96,20 +125,9 @@ fn the_table_is_true_and_fits_on_a_screen() {
     assert!(lines.len() <= 24, "{} lines:\n{stdout}", lines.len());
     assert!(lines.iter().all(|line| line.chars().count() <= 100 && line.trim_end() == *line), "{stdout}");
     let head = lines.iter().position(|line| line.starts_with("what the client sent")).expect("a head");
-    for (row, line) in ROWS.into_iter().zip(&lines[head + 1..]) {
-        let figures = figures(line, row);
-        let [direct, through, up, down] = figures[..] else { panic!("not four figures: {line}") };
-        for millis in [direct, through] {
-            let millis: f64 = millis.parse().expect("milliseconds");
-            assert!(millis > 0.0 && millis < 1000.0, "{line}");
-        }
-        let bytes: (u64, u64) = (up.parse().expect("bytes"), down.parse().expect("bytes"));
-        match row.4 {
-            Some(wanted) => assert_eq!(bytes, wanted, "{line}"),
-            // A ClientHello and a request; a certificate, signatures and an answer.
-            None => assert!((250..2_000).contains(&bytes.0) && (600..4_000).contains(&bytes.1), "{line}"),
-        }
-    }
+    let table = &lines[head + 1..];
+    ROWS.iter().zip(table).for_each(|(row, line)| check(line, row));
+    assert_eq!(table.iter().position(|line| line.is_empty()), Some(ROWS.len()), "{stdout}");
     let last = lines.last().expect("a last line");
     assert!(
         last.starts_with("/metrics of all: 126 connections, ") && last.ends_with(", 0 still open"),

@@ -66,7 +66,9 @@ pub enum Stage {
         side: Side,
         /// When to look next.
         next: Moment,
-        /// When it is reset in any case: `--half-close-timeout` from the beginning.
+        /// Bytes that its kernel had not delivered at the last look.
+        left: usize,
+        /// When it is reset in any case: `--half-close-timeout` after the last of them was delivered.
         until: Moment,
     },
 }

@@ -154,22 +154,26 @@ impl Flow {
             Progress::More => Next::Again,
             Progress::Waits => Next::Wait,
             Progress::Over => {
-                let until = kit.now.after(kit.config.half_close_timeout);
-                self.stage = Stage::Resetting { side: other, next: kit.now, until };
+                self.stage =
+                    Stage::Resetting { side: other, next: kit.now, left: usize::MAX, until: Moment::NEVER };
                 self.resetting(kit)
             }
         }
     }
 
-    /// A reset would throw away what the kernel has not delivered yet.
+    /// A reset would throw away what the kernel has not delivered yet. A reader may be slow, but not stand still.
     pub(super) fn resetting(&mut self, kit: &mut Kit) -> Next {
-        let Stage::Resetting { side, next, until } = &mut self.stage else { return Next::Wait };
+        let Stage::Resetting { side, next, left, until } = &mut self.stage else { return Next::Wait };
         let end = match side {
             Side::Client => Some(&self.client),
             Side::Upstream => self.upstream.as_ref(),
         };
         let Some(end) = end else { return Next::Close(Ending::Reset) };
-        if end.ready.is_failed() || *until <= kit.now || socket::unacknowledged(&end.stream) == 0 {
+        let unacknowledged = socket::unacknowledged(&end.stream);
+        if unacknowledged < *left {
+            (*left, *until) = (unacknowledged, kit.now.after(kit.config.half_close_timeout));
+        }
+        if end.ready.is_failed() || *until <= kit.now || unacknowledged == 0 {
             socket::reset(&end.stream);
             return Next::Close(Ending::Reset);
         }

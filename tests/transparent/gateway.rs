@@ -32,7 +32,7 @@ fn the_server_that_was_dialled_is_reached(family: Family) {
         assert_eq!(field(&line, "source"), Some(source), "{line}");
         assert_eq!(field(&line, "target"), Some(target.clone()), "{line}");
 
-        exchange(&client, &server, 8 * MB);
+        pass_both_ways(&client, &server, 8 * MB);
         for peer in ["src", "dst"] {
             let labels = [("direction", "inbound"), ("target_addr", &*target), ("peer", peer)];
             let count = |name| lab.wayside().sum(name, &labels);

@@ -227,7 +227,7 @@ pub(crate) fn greet(mut client: &TcpStream, mut server: &TcpStream) {
 
 /// Many bytes both ways at once, then an orderly end of both.
 #[track_caller]
-pub(crate) fn exchange(client: &TcpStream, server: &TcpStream, total: u64) {
+pub(crate) fn pass_both_ways(client: &TcpStream, server: &TcpStream, total: u64) {
     let (seed, sizes) = (seed(), (1, 128 << 10));
     std::thread::scope(|scope| {
         let send = |from, seed| {

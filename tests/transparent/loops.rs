@@ -119,6 +119,6 @@ fn a_listener_without_any_rule_carries_nothing(family: Family) {
     // What is not redirected is forwarded, and no concern of wayside's.
     let (client, server) = lab.pair(8080);
     assert!(is_direct(&client, &server));
-    exchange(&client, &server, MB);
+    pass_both_ways(&client, &server, MB);
     assert_eq!(lab.wayside().accepted(), 2.0);
 }

@@ -39,7 +39,7 @@ fn what_the_application_dials_is_outbound(family: Family) {
         assert!(!is_direct(&client, &server));
         greet(&client, &server);
         expect_account(&lab, &lab.wayside().line_of(&client), "outbound", lab.far(port));
-        exchange(&client, &server, 8 * MB);
+        pass_both_ways(&client, &server, 8 * MB);
     }
     // What wayside's user dials goes straight.
     let listener = lab.peer.listen(lab.far(444));
@@ -80,7 +80,7 @@ fn what_the_application_serves_is_inbound(family: Family) {
         let line = lab.wayside().line_of(&client);
         expect_account(&lab, &line, "inbound", lab.app(port));
         assert_eq!(field(&line, "source"), Some(here(&client).to_string()), "{line}");
-        exchange(&client, &server, 8 * MB);
+        pass_both_ways(&client, &server, 8 * MB);
     }
 }
 
@@ -118,7 +118,7 @@ fn skipped_ports_bypass(family: Family) {
     assert_eq!(lab.wayside().accepted(), 0.0);
     for (client, server) in [lab.outbound(9100), lab.inbound(9100), lab.inbound(9102)] {
         assert!(is_direct(&client, &server));
-        exchange(&client, &server, MB);
+        pass_both_ways(&client, &server, MB);
     }
     assert_eq!(lab.wayside().accepted(), 0.0);
     for (count, (client, server)) in [(1.0, lab.outbound(9104)), (2.0, lab.inbound(9104))] {

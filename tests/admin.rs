@@ -100,13 +100,6 @@ fn a_real_parser_reads_the_metrics() {
 }
 
 #[test]
-fn promtool_has_no_complaint() {
-    let Some(promtool) = have("promtool") else { skipped!("there is no promtool") };
-    let (wayside, _open, _servers) = experienced();
-    filter(Command::new(promtool).args(["check", "metrics"]), wayside.get("/metrics").1.as_bytes());
-}
-
-#[test]
 fn curl_gets_it_compressed_when_it_asks() {
     let Some(curl) = have("curl") else { skipped!("there is no curl") };
     let (wayside, _open, _servers) = experienced();

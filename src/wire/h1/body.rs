@@ -73,7 +73,8 @@ impl SizeLine {
         let (digits, largest) =
             if strict { (MAX_DIGITS_STRICT, MAX_SIZE_STRICT) } else { (MAX_DIGITS, MAX_LENGTH) };
         let value = char::from(byte).to_digit(16).map(u64::from).ok_or(Reason::Chunk)?;
-        self.size = self.size.checked_mul(16).and_then(|size| size.checked_add(value)).ok_or(Reason::Chunk)?;
+        self.size =
+            self.size.checked_mul(16).and_then(|size| size.checked_add(value)).ok_or(Reason::Chunk)?;
         self.digits = self.digits.saturating_add(1);
         if self.digits > digits || self.size > largest { Err(Reason::Chunk) } else { Ok(Part::Digits) }
     }

@@ -126,7 +126,8 @@ fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(|element| {
         let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
         let start = element.iter().position(|byte| !is_blank(byte)).unwrap_or(element.len());
-        let end = element.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last.saturating_add(1));
+        let end =
+            element.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last.saturating_add(1));
         element.get(start..end).unwrap_or_default()
     })
 }

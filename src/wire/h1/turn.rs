@@ -183,6 +183,7 @@ impl Observer {
             return Ok(());
         }
         self.exchanges.settle_first();
+        let is_last = self.exchanges.len() == 1;
         let has_none = asked.is_head || status == 204 || status == 304;
         match response.framing {
             _ if has_none => self.message_end(Peer::Server, None, sink),
@@ -192,7 +193,9 @@ impl Observer {
                 None => self.message_end(Peer::Server, None, sink),
             },
         }
-        self.resume(sink);
+        if is_last {
+            self.resume(sink);
+        }
         Ok(())
     }
 
@@ -209,7 +212,7 @@ impl Observer {
         }
     }
 
-    /// No tunnel: what waited is HTTP.
+    /// No tunnel: what waited behind the request that is answered is HTTP.
     fn resume(&mut self, sink: &mut dyn Sink) {
         if matches!(self.client.stage, Stage::Wait) {
             self.client.stage = Stage::Head;
@@ -281,8 +284,8 @@ impl Observer {
         if self.is_strict {
             let begun = self.side(peer).is_in_body();
             self.side_mut(peer).stage = Stage::Refused(unsettled);
-            // A server's fault is the more pressing: the client's is answered when all before it is.
-            if self.fault.is_none() || peer == Peer::Server {
+            // The client's fault is answered when all before it is: a server's fault in that is the more pressing.
+            if self.fault.is_none() || (peer == Peer::Server && reason != Reason::NoRequest) {
                 self.fault = Some(Fault::new(peer, reason, begun));
             }
             return;

@@ -10,128 +10,140 @@ const SWITCH: &[u8] =
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
 const CONNECT: &[u8] = b"CONNECT a.example:443 HTTP/1.1\r\nHost: b.example\r\n\r\n";
 
+/// `first` and then `second`, which have `N` bytes together.
+const fn join<const N: usize>(first: &[u8], second: &[u8]) -> [u8; N] {
+    let mut all = [0; N];
+    all.split_at_mut(first.len()).0.copy_from_slice(first);
+    all.split_at_mut(first.len()).1.copy_from_slice(second);
+    all
+}
+
+const FRAME: &[u8] = b"\x81\x05hello";
+const BEHIND: &[u8] = &join::<{ SWITCH.len() + FRAME.len() }>(SWITCH, FRAME);
+const HELLO: &[u8] = b"\x16\x03\x01\x02\0\x01\0\x01\xfc GET / HTTP/1.1\r\n\r\n";
+const EARLY: &[u8] = &join::<{ CONNECT.len() + HELLO.len() }>(CONNECT, HELLO);
+const SECOND: &[u8] = b"GET /2 HTTP/1.1\r\nHost: h\r\n\r\n";
+const NEXT: &[u8] = &join::<{ WS.len() + SECOND.len() }>(WS, SECOND);
+
+const fn case(
+    name: &'static str,
+    steps: &'static [Step<'static>],
+    events: &'static str,
+    strict: Option<u16>,
+) -> Case {
+    Case { name, steps, events, strict }
+}
+
+const TUNNELS: &[Case] = &[
+    case(
+        "WebSocket",
+        &[C(WS), S(BEHIND), C(b"\x81\x85mask"), S(b"HTTP/1.1 500\r\n\r\n"), ServerEnd],
+        "> 0 GET [h] /chat; >| 0; < 0 101; tunnel 0; <| 0",
+        None,
+    ),
+    case(
+        "WebSocket refused",
+        &[C(WS), S(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"), C(WS)],
+        "> 0 GET [h] /chat; >| 0; < 0 403; <| 0; > 0 GET [h] /chat; >| 0",
+        None,
+    ),
+    case(
+        "a request behind an upgrade that is refused",
+        &[C(NEXT), S(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"), S(b"xHTTP/1.1 204 No\r\n\r\n")],
+        "> 0 GET [h] /chat; >| 0; < 0 200; > 1 GET [h] /2; >| 1; <| 0; < 1 204; <| 1",
+        None,
+    ),
+    case(
+        "malformed bytes behind an upgrade that is refused",
+        &[C(WS), C(b"\x81\x05hello"), S(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")],
+        "> 0 GET [h] /chat; >| 0; < 0 200; blind malformed head",
+        Some(400),
+    ),
+    case(
+        "101 nobody asked for",
+        &[C(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"), S(SWITCH)],
+        "> 0 GET [h] /; >| 0; blind unasked upgrade",
+        Some(502),
+    ),
+    case(
+        "CONNECT",
+        &[
+            C(CONNECT),
+            S(b"HTTP/1.1 200 Connection established\r\n\r\nSSH-2.0-x\r\n"),
+            C(b"\x16\x03\x01"),
+            ClientEnd,
+            ServerEnd,
+        ],
+        "> 0 CONNECT [a.example:443] a.example:443; >| 0; < 0 200; tunnel 0; <| 0",
+        None,
+    ),
+    case(
+        "CONNECT with data right behind",
+        &[C(EARLY), S(b"HTTP/1.1 299 Ok\r\n\r\nabc")],
+        "> 0 CONNECT [a.example:443] a.example:443; >| 0; < 0 299; tunnel 0",
+        None,
+    ),
+    case(
+        "CONNECT refused, then another",
+        &[
+            C(CONNECT),
+            S(b"HTTP/1.1 407 Who\r\nContent-Length: 2\r\n\r\nno"),
+            C(CONNECT),
+            S(b"HTTP/1.1 200 Ok\r\n\r\n"),
+        ],
+        "> 0 CONNECT [a.example:443] a.example:443; >| 0; < 0 407; <| 0; \
+             > 0 CONNECT [a.example:443] a.example:443; >| 0; < 0 200; tunnel 0",
+        None,
+    ),
+    case(
+        "CONNECT answered with a length",
+        &[C(CONNECT), S(b"HTTP/1.1 200 Ok\r\nContent-Length: 9\r\n\r\nraw")],
+        "> 0 CONNECT [a.example:443] a.example:443; >| 0; < 0 200; tunnel 0",
+        Some(502),
+    ),
+    case(
+        "CONNECT after another request",
+        &[
+            C(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"),
+            C(EARLY),
+            S(b"HTTP/1.1 200 Ok\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 Ok\r\n\r\nraw"),
+        ],
+        "> 0 GET [h] /; >| 0; > 1 CONNECT [a.example:443] a.example:443; >| 1; < 0 200; <| 0; < 1 200; tunnel 1",
+        None,
+    ),
+    case(
+        "101 before the request's end",
+        &[
+            C(b"POST / HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\nContent-Length: 3\r\n\r\na"),
+            S(SWITCH),
+            C(b"bc\0raw"),
+        ],
+        "> 0 POST [h] /; < 0 101; tunnel 0; >| 0",
+        None,
+    ),
+    case(
+        "an interim answer to an upgrade",
+        &[C(WS), S(b"HTTP/1.1 100 Continue\r\n\r\n"), S(BEHIND)],
+        "> 0 GET [h] /chat; >| 0; <i 0 100; < 0 101; tunnel 0",
+        None,
+    ),
+    case(
+        "a tunnel's end with the client still in its request",
+        &[C(b"POST / HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\nContent-Length: 3\r\n\r\na"), S(SWITCH), ServerEnd],
+        "> 0 POST [h] /; < 0 101; tunnel 0; <| 0; reset 0 Server 0",
+        None,
+    ),
+    case(
+        "an answer cut off in its head",
+        &[C(CONNECT), S(b"HTTP/1.1 200 Conn"), ServerEnd],
+        "> 0 CONNECT [a.example:443] a.example:443; >| 0; reset 0 Server 0",
+        Some(502),
+    ),
+];
+
 #[test]
 fn tunnels() {
-    let case = |name, steps: &'static [Step<'static>], events, strict| Case { name, steps, events, strict };
-    let behind: &'static [u8] = [SWITCH, b"\x81\x05hello"].concat().leak();
-    let early: &'static [u8] =
-        [CONNECT, b"\x16\x03\x01\x02\0\x01\0\x01\xfc GET / HTTP/1.1\r\n\r\n"].concat().leak();
-    let next: &'static [u8] = [WS, b"GET /2 HTTP/1.1\r\nHost: h\r\n\r\n"].concat().leak();
-    let leak = |steps: Vec<Step<'static>>| -> &'static [Step<'static>] { steps.leak() };
-    hold(&[
-        case(
-            "WebSocket",
-            leak(vec![C(WS), S(behind), C(b"\x81\x85mask"), S(b"HTTP/1.1 500\r\n\r\n"), ServerEnd]),
-            "> 0 GET [h] /chat; >| 0; < 0 101; tunnel 0; <| 0",
-            None,
-        ),
-        case(
-            "WebSocket refused",
-            leak(vec![C(WS), S(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"), C(WS)]),
-            "> 0 GET [h] /chat; >| 0; < 0 403; <| 0; > 0 GET [h] /chat; >| 0",
-            None,
-        ),
-        case(
-            "a request behind an upgrade that is refused",
-            leak(vec![
-                C(next),
-                S(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"),
-                S(b"xHTTP/1.1 204 No\r\n\r\n"),
-            ]),
-            "> 0 GET [h] /chat; >| 0; < 0 200; > 1 GET [h] /2; >| 1; <| 0; < 1 204; <| 1",
-            None,
-        ),
-        case(
-            "malformed bytes behind an upgrade that is refused",
-            leak(vec![C(WS), C(b"\x81\x05hello"), S(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")]),
-            "> 0 GET [h] /chat; >| 0; < 0 200; blind malformed head",
-            Some(400),
-        ),
-        case(
-            "101 nobody asked for",
-            leak(vec![C(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"), S(SWITCH)]),
-            "> 0 GET [h] /; >| 0; blind unasked upgrade",
-            Some(502),
-        ),
-        case(
-            "CONNECT",
-            leak(vec![
-                C(CONNECT),
-                S(b"HTTP/1.1 200 Connection established\r\n\r\nSSH-2.0-x\r\n"),
-                C(b"\x16\x03\x01"),
-                ClientEnd,
-                ServerEnd,
-            ]),
-            "> 0 CONNECT [a.example:443] a.example:443; >| 0; < 0 200; tunnel 0; <| 0",
-            None,
-        ),
-        case(
-            "CONNECT with data right behind",
-            leak(vec![C(early), S(b"HTTP/1.1 299 Ok\r\n\r\nabc")]),
-            "> 0 CONNECT [a.example:443] a.example:443; >| 0; < 0 299; tunnel 0",
-            None,
-        ),
-        case(
-            "CONNECT refused, then another",
-            leak(vec![
-                C(CONNECT),
-                S(b"HTTP/1.1 407 Who\r\nContent-Length: 2\r\n\r\nno"),
-                C(CONNECT),
-                S(b"HTTP/1.1 200 Ok\r\n\r\n"),
-            ]),
-            "> 0 CONNECT [a.example:443] a.example:443; >| 0; < 0 407; <| 0; \
-             > 0 CONNECT [a.example:443] a.example:443; >| 0; < 0 200; tunnel 0",
-            None,
-        ),
-        case(
-            "CONNECT answered with a length",
-            leak(vec![C(CONNECT), S(b"HTTP/1.1 200 Ok\r\nContent-Length: 9\r\n\r\nraw")]),
-            "> 0 CONNECT [a.example:443] a.example:443; >| 0; < 0 200; tunnel 0",
-            Some(502),
-        ),
-        case(
-            "CONNECT after another request",
-            leak(vec![
-                C(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"),
-                C(early),
-                S(b"HTTP/1.1 200 Ok\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 Ok\r\n\r\nraw"),
-            ]),
-            "> 0 GET [h] /; >| 0; > 1 CONNECT [a.example:443] a.example:443; >| 1; < 0 200; <| 0; < 1 200; tunnel 1",
-            None,
-        ),
-        case(
-            "101 before the request's end",
-            leak(vec![
-                C(b"POST / HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\nContent-Length: 3\r\n\r\na"),
-                S(SWITCH),
-                C(b"bc\0raw"),
-            ]),
-            "> 0 POST [h] /; < 0 101; tunnel 0; >| 0",
-            None,
-        ),
-        case(
-            "an interim answer to an upgrade",
-            leak(vec![C(WS), S(b"HTTP/1.1 100 Continue\r\n\r\n"), S(behind)]),
-            "> 0 GET [h] /chat; >| 0; <i 0 100; < 0 101; tunnel 0",
-            None,
-        ),
-        case(
-            "a tunnel's end with the client still in its request",
-            leak(vec![
-                C(b"POST / HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\nContent-Length: 3\r\n\r\na"),
-                S(SWITCH),
-                ServerEnd,
-            ]),
-            "> 0 POST [h] /; < 0 101; tunnel 0; <| 0; reset 0 Server 0",
-            None,
-        ),
-        case(
-            "an answer cut off in its head",
-            leak(vec![C(CONNECT), S(b"HTTP/1.1 200 Conn"), ServerEnd]),
-            "> 0 CONNECT [a.example:443] a.example:443; >| 0; reset 0 Server 0",
-            Some(502),
-        ),
-    ]);
+    hold(TUNNELS);
 }
 
 #[test]

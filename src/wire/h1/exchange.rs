@@ -5,23 +5,32 @@ use crate::wire::event::Id;
 /// The most exchanges open at once. Browsers pipeline none, load generators up to a few dozen.
 pub const MAX_OPEN: usize = 64;
 
-/// What of a request decides how its response is read.
+/// What of a request decides how its response is read; a bit each, for there is one of these in every exchange's place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Asked {
-    /// HEAD: the response has no body.
-    pub(super) is_head: bool,
-    /// CONNECT: a 2xx makes a tunnel.
-    pub(super) is_connect: bool,
-    /// `Upgrade`: a 101 makes a tunnel.
-    pub(super) is_upgrade: bool,
-    /// `Upgrade` offers `h2c`.
-    pub(super) is_h2c: bool,
-}
+pub(super) struct Asked(u8);
 
 impl Asked {
+    /// HEAD: the response has no body.
+    pub(super) const HEAD: u8 = 1;
+    /// CONNECT: a 2xx makes a tunnel.
+    pub(super) const CONNECT: u8 = 2;
+    /// `Upgrade`: a 101 makes a tunnel.
+    pub(super) const UPGRADE: u8 = 4;
+    /// `Upgrade` offers `h2c`.
+    pub(super) const H2C: u8 = 8;
+
+    /// This one too, if so.
+    pub(super) fn with(self, bit: u8, is_set: bool) -> Asked {
+        if is_set { Asked(self.0 | bit) } else { self }
+    }
+
+    pub(super) fn has(self, bits: u8) -> bool {
+        self.0 & bits != 0
+    }
+
     /// Whether only the response tells what the bytes behind the request are.
     pub(super) fn may_switch(self) -> bool {
-        self.is_connect || self.is_upgrade
+        self.has(Asked::CONNECT | Asked::UPGRADE)
     }
 }
 
@@ -82,8 +91,7 @@ impl Exchanges {
     pub(super) fn settle_first(&mut self) {
         let at = self.place(0);
         if let Some(exchange) = self.ring.get_mut(at) {
-            exchange.asked.is_connect = false;
-            exchange.asked.is_upgrade = false;
+            exchange.asked.0 &= !(Asked::CONNECT | Asked::UPGRADE);
         }
     }
 
@@ -121,12 +129,15 @@ mod tests {
         let mut exchanges = Exchanges::default();
         for round in 0..200u16 {
             for id in 0..3 {
-                let asked = Asked { is_head: id == 1, ..Asked::default() };
+                let asked = Asked::default().with(Asked::HEAD, id == 1);
                 assert_eq!(exchanges.open(asked), Some(Id(id)), "round {round}");
             }
             assert_eq!(exchanges.close_first(), Some(Id(0)));
             assert_eq!(exchanges.open(Asked::default()), Some(Id(0)));
-            assert_eq!(exchanges.first().map(|(id, asked)| (id, asked.is_head)), Some((Id(1), true)));
+            assert_eq!(
+                exchanges.first().map(|(id, asked)| (id, asked.has(Asked::HEAD))),
+                Some((Id(1), true))
+            );
             assert_eq!(exchanges.last().map(|(id, _)| id), Some(Id(0)));
             let closed: Vec<_> = std::iter::from_fn(|| exchanges.close_first()).collect();
             assert_eq!(closed, [Id(1), Id(2), Id(0)]);

@@ -93,7 +93,7 @@ impl Observer {
     pub fn client_end(&mut self, sink: &mut dyn Sink) {
         self.client.is_ended = true;
         self.first_end.get_or_insert(Peer::Client);
-        if self.is_answered_early {
+        if self.is_answered_early && !self.is_blind() {
             self.reset_all(sink);
         }
     }

@@ -111,18 +111,18 @@ fn request_unfolded(bytes: &[u8], is_strict: bool) -> Result<Option<Request<'_>>
         strict::host(&fields, is_http10)?;
     }
     let framing = fields.framing(is_http10)?;
-    let asked = Asked {
-        is_head: method == b"HEAD",
-        is_connect: method == b"CONNECT",
-        is_upgrade: fields.is_upgrade,
-        is_h2c: fields.is_h2c,
-    };
-    if asked.is_connect && !matches!(framing, Framing::None | Framing::Length(0)) {
+    let is_connect = method == b"CONNECT";
+    let asked = Asked::default()
+        .with(Asked::HEAD, method == b"HEAD")
+        .with(Asked::CONNECT, is_connect)
+        .with(Asked::UPGRADE, fields.is_upgrade)
+        .with(Asked::H2C, fields.is_h2c);
+    if is_connect && !matches!(framing, Framing::None | Framing::Length(0)) {
         return Err(Reason::ForbiddenBody.into());
     }
     let head = RequestHead {
         method,
-        authority: authority(asked.is_connect, target, fields.host.unwrap_or_default()),
+        authority: authority(is_connect, target, fields.host.unwrap_or_default()),
         target,
         version: if is_http10 { Version::Http10 } else { Version::Http11 },
         is_grpc: fields.is_grpc,

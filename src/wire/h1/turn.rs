@@ -165,11 +165,11 @@ impl Observer {
         let Some((id, asked)) = self.awaited() else { return Err(Reason::NoRequest) };
         let status = response.status;
         let has_body = !matches!(response.framing, Framing::None | Framing::Length(0));
-        let is_tunnel = status == 101 || (asked.is_connect && (200..300).contains(&status));
+        let is_tunnel = status == 101 || (asked.has(Asked::CONNECT) && (200..300).contains(&status));
         if self.is_strict && has_body && (is_tunnel || status < 200 || status == 204) {
             return Err(Reason::ForbiddenBody);
         }
-        if status == 101 && !asked.is_upgrade {
+        if status == 101 && !asked.has(Asked::UPGRADE) {
             return Err(Reason::UnaskedUpgrade);
         }
         if status < 200 && !is_tunnel {
@@ -179,12 +179,12 @@ impl Observer {
         self.grpc_status = response.grpc_status;
         sink.event(Event::Response { id, status, grpc_status: response.grpc_status });
         if is_tunnel {
-            self.tunnel(id, status == 101 && asked.is_h2c && response.is_h2c, sink);
+            self.tunnel(id, status == 101 && asked.has(Asked::H2C) && response.is_h2c, sink);
             return Ok(());
         }
         self.exchanges.settle_first();
         let is_last = self.exchanges.len() == 1;
-        let has_none = asked.is_head || status == 204 || status == 304;
+        let has_none = asked.has(Asked::HEAD) || status == 204 || status == 304;
         match response.framing {
             _ if has_none => self.message_end(Peer::Server, None, sink),
             Framing::None => self.server.stage = Stage::UntilClose,

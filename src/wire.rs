@@ -4,6 +4,7 @@ mod banner;
 pub mod detect;
 pub mod event;
 mod first;
+pub mod h1;
 mod head;
 pub mod observer;
 mod preface;

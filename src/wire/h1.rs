@@ -1,0 +1,52 @@
+//! HTTP/1 as it passes: requests, responses, their ends, and the tunnels they turn into.
+//!
+//! [`Observer`] is shown the bytes of both sides and says what they meant. It changes nothing. What it cannot follow
+//! with certainty makes it blind, or, where it was asked to be strict, is refused before it has passed.
+//!
+//! What is followed though it is not as it should be (strict refuses all of it):
+//!
+//! | found | taken as |
+//! |---|---|
+//! | LF for CRLF in a head or trailer section | a line's end, as httparse and RFC 9112, section 2.2, take it |
+//! | empty lines before a head | nothing (strict: one CRLF before a request, none before a response) |
+//! | a folded field line (`obs-fold`) | one line, unless the field decides framing: then blind |
+//! | `Content-Length` several times with one value | that value (RFC 9112, section 6.3, point 5) |
+//! | `Content-Length` with leading zeros | decimal |
+//! | `Transfer-Encoding` whose last coding is `chunked` | chunked |
+//! | `Content-Length` or `Transfer-Encoding` with 1xx, 204, 304, a HEAD's or CONNECT's answer | no body |
+//! | blanks after a chunk's size, any byte but CR and LF in its extension | nothing |
+//! | `Host` several times, or differing from the target's authority | the first; the target's authority |
+//! | a status above 599 | a final response |
+//!
+//! Bounds: a head or trailer section has at most [`MAX_HEAD`] bytes and [`MAX_FIELDS`] fields, a chunk's size
+//! line [`MAX_CHUNK_LINE`] bytes, and at most [`MAX_OPEN`] exchanges are open at once; at most [`MAX_EARLY`] bytes wait
+//! behind a request that may become a tunnel. Beyond each of them the observer is blind (strict: refuses).
+//!
+//! Memory: one that stands between messages owns no heap, and a message whose head came in one piece needs none.
+
+mod body;
+mod exchange;
+mod fields;
+mod gather;
+mod observer;
+mod parse;
+mod reason;
+mod side;
+mod strict;
+mod turn;
+
+pub use exchange::MAX_OPEN;
+pub use observer::{H2c, Observer};
+pub use reason::{Fault, Reason};
+
+/// The most bytes of a head, its empty line included, or of a trailer section.
+pub const MAX_HEAD: usize = 64 * 1024;
+
+/// The most field lines of a head or trailer section.
+pub const MAX_FIELDS: usize = 256;
+
+/// The most bytes of the line with a chunk's size, its extensions included.
+pub const MAX_CHUNK_LINE: u32 = 4096;
+
+/// The most bytes that may wait behind a CONNECT or an `Upgrade` until its answer says what they are.
+pub const MAX_EARLY: usize = 64 * 1024;

@@ -1,0 +1,187 @@
+//! The observer itself: what it is shown and what can be asked of it.
+
+use super::exchange::Exchanges;
+use super::side::{Side, Stage};
+use super::{Fault, Reason};
+use crate::wire::event::{Id, Peer, Sink};
+
+/// An HTTP/1 connection, followed as its bytes pass.
+///
+/// Both sides' bytes are shown each once and in order, however they are cut, the client's before they are written to the
+/// server. Events come with the byte that settles them.
+#[derive(Debug)]
+pub struct Observer {
+    pub(super) is_strict: bool,
+    pub(super) client: Side,
+    pub(super) server: Side,
+    pub(super) exchanges: Exchanges,
+    /// The last exchange's request has not ended.
+    pub(super) is_asking: bool,
+    /// The only exchange's response has ended, its request has not.
+    pub(super) is_answered_early: bool,
+    /// `grpc-status` of the response's head.
+    pub(super) grpc_status: Option<u32>,
+    /// Who ended first.
+    pub(super) first_end: Option<Peer>,
+    pub(super) fault: Option<Fault>,
+    pub(super) h2c: Option<Box<H2c>>,
+}
+
+/// The connection has become HTTP/2 by `Upgrade: h2c` (RFC 7540, section 3.2): both sides' next bytes are HTTP/2, and
+/// the response to the exchange comes on stream 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct H2c {
+    /// The exchange.
+    pub id: Id,
+    /// The bytes of HTTP/2 that the client has been seen to send already; most often none.
+    pub client: Vec<u8>,
+    /// How many of the bytes last shown of the server are HTTP/2: those behind its 101.
+    pub server: usize,
+}
+
+impl Observer {
+    /// For a connection on which no byte of HTTP has been shown yet. A strict one refuses what others are blind to, and
+    /// holds back what it is not sure of.
+    pub fn new(is_strict: bool) -> Observer {
+        Observer {
+            is_strict,
+            client: Side::default(),
+            server: Side::default(),
+            exchanges: Exchanges::default(),
+            is_asking: false,
+            is_answered_early: false,
+            grpc_status: None,
+            first_end: None,
+            fault: None,
+            h2c: None,
+        }
+    }
+
+    /// The client's next bytes. Returns how many bytes may pass now, those held back before among them; without
+    /// `strict` that is all of them.
+    pub fn client(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> usize {
+        let shown = self.client_held().saturating_add(bytes.len());
+        self.feed(Peer::Client, bytes, sink);
+        shown.saturating_sub(self.client_held())
+    }
+
+    /// The server's next bytes, likewise. They may settle what the client's held bytes are: ask
+    /// [`client_held`](Observer::client_held) afterwards.
+    pub fn server(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> usize {
+        let shown = self.server_held().saturating_add(bytes.len());
+        let had_h2c = self.h2c.is_some();
+        let behind = self.feed(Peer::Server, bytes, sink);
+        if let Some(h2c) = self.h2c.as_mut().filter(|_| !had_h2c) {
+            h2c.server = behind;
+        }
+        shown.saturating_sub(self.server_held())
+    }
+
+    /// How many of the client's bytes were shown but must not pass yet: the last ones. Always 0 without `strict`.
+    pub fn client_held(&self) -> usize {
+        if self.is_strict { self.client.unsettled() } else { 0 }
+    }
+
+    /// How many of the server's bytes were shown but must not pass yet.
+    pub fn server_held(&self) -> usize {
+        if self.is_strict { self.server.unsettled() } else { 0 }
+    }
+
+    /// The client has sent its last byte.
+    ///
+    /// A request that this cuts short is told by `Reset` when its response, if any, is over.
+    pub fn client_end(&mut self, sink: &mut dyn Sink) {
+        self.client.is_ended = true;
+        self.first_end.get_or_insert(Peer::Client);
+        if self.is_answered_early && !self.is_blind() {
+            self.reset_all(sink);
+        }
+    }
+
+    /// The server has sent its last byte. Ends a response that ends so, or a tunnel's; every other exchange still open is
+    /// `Reset` by whoever ended first.
+    pub fn server_end(&mut self, sink: &mut dyn Sink) {
+        self.server.is_ended = true;
+        self.first_end.get_or_insert(Peer::Server);
+        match self.server.stage {
+            Stage::Blind => return,
+            Stage::UntilClose | Stage::Tunnel => self.response_end(None, sink),
+            Stage::Head if self.is_strict && self.server_held() > 0 => {
+                self.lose(Peer::Server, Reason::CutShort, self.server_held(), sink);
+            }
+            _ => {}
+        }
+        self.reset_all(sink);
+    }
+
+    /// How many of the client's next bytes have nothing in them to look at: the rest of a body or chunk of known length,
+    /// or `u64::MAX` for all there are. They may pass unseen, if that is told before the next bytes are shown.
+    pub fn client_skip(&self) -> u64 {
+        self.client.skip()
+    }
+
+    /// How many of the server's next bytes may pass unseen.
+    pub fn server_skip(&self) -> u64 {
+        self.server.skip()
+    }
+
+    /// So many of the client's bytes have passed unseen; no more than [`client_skip`](Observer::client_skip) had told.
+    pub fn client_skipped(&mut self, count: u64, sink: &mut dyn Sink) {
+        self.skipped(Peer::Client, count, sink);
+    }
+
+    /// So many of the server's bytes have passed unseen.
+    pub fn server_skipped(&mut self, count: u64, sink: &mut dyn Sink) {
+        self.skipped(Peer::Server, count, sink);
+    }
+
+    /// Whether the connection stands between messages: no exchange is open, no message has begun on either side, and it is
+    /// still HTTP/1. It may be closed here.
+    pub fn is_at_boundary(&self) -> bool {
+        let is_idle = |side: &Side| matches!(side.stage, Stage::Head) && side.gather.is_empty();
+        self.open() == 0 && is_idle(&self.client) && is_idle(&self.server)
+    }
+
+    /// How many exchanges are open.
+    pub fn open(&self) -> usize {
+        self.exchanges.len()
+    }
+
+    /// Why a message was refused; only where strict. If it was the client's, the responses still open come first.
+    pub fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
+    /// Whether the thread is lost; then nothing is ever said again.
+    pub fn is_blind(&self) -> bool {
+        matches!(self.server.stage, Stage::Blind)
+    }
+
+    /// Whether the connection has become HTTP/2; told once, right after the [`server`](Observer::server) bytes with the
+    /// 101. A server that says so before the request's body has ended has made a tunnel of it instead.
+    pub fn take_h2c(&mut self) -> Option<H2c> {
+        self.h2c.take().map(|h2c| *h2c)
+    }
+
+    pub(super) fn side(&self, peer: Peer) -> &Side {
+        match peer {
+            Peer::Client => &self.client,
+            Peer::Server => &self.server,
+        }
+    }
+
+    pub(super) fn side_mut(&mut self, peer: Peer) -> &mut Side {
+        match peer {
+            Peer::Client => &mut self.client,
+            Peer::Server => &mut self.server,
+        }
+    }
+
+    fn skipped(&mut self, peer: Peer, count: u64, sink: &mut dyn Sink) {
+        match self.side_mut(peer).skipped(count) {
+            Ok(false) => {}
+            Ok(true) => self.message_end(peer, None, sink),
+            Err(reason) => self.lose(peer, reason, self.side(peer).unsettled(), sink),
+        }
+    }
+}

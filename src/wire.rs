@@ -4,6 +4,7 @@ mod banner;
 pub mod detect;
 pub mod event;
 mod first;
+pub mod h2;
 mod head;
 pub mod observer;
 mod preface;

@@ -98,9 +98,10 @@ impl Request {
 
     pub(super) fn head<'a>(&self, text: &'a [u8]) -> RequestHead<'a> {
         let get = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
+        let authority = get(&self.authority);
         RequestHead {
             method: get(&self.method),
-            authority: get(if self.authority.end == 0 { &self.host } else { &self.authority }),
+            authority: if authority.is_empty() { get(&self.host) } else { authority },
             target: get(&self.path),
             version: Version::Http2,
             is_grpc: self.is_grpc,

@@ -5,6 +5,7 @@ pub mod detect;
 pub mod event;
 mod first;
 pub mod h1;
+pub mod h2;
 mod head;
 pub mod observer;
 mod preface;

@@ -1,0 +1,372 @@
+//! The observer of an HTTP/2 connection: frames of both directions become events.
+//!
+//! What a response is, when an exchange ends and what is left out:
+//! - Every stream that the client opens is an exchange. Pushed streams are none: their header blocks are decoded to keep
+//!   the tables in step, and nothing is said of them.
+//! - RST_STREAM ends an exchange with `Reset`, but for one: a server that has answered in full and asks with
+//!   NO_ERROR for no more of the request (RFC 9113, 8.1). That is a `RequestEnd`.
+//! - A GOAWAY of the server resets the exchanges that it leaves out, and those that the client still opens beyond it.
+//! - An answer that no client may accept (no valid `:status`, 101, DATA before the head, an end without a final head) is a
+//!   `Reset` by the server with PROTOCOL_ERROR.
+//! - Frames of streams that are over are in flight, and ignored.
+
+use super::decoder::Decoder;
+use super::fields::{Request, Response};
+use super::frame::Lost;
+use super::reader::{Block, Item, Opened, Reader};
+use super::scratch::Scratch;
+use super::streams::Streams;
+use super::upgrade;
+use crate::wire::event::{Event, Id, Peer, Sink};
+
+const NO_ERROR: u32 = 0;
+const PROTOCOL_ERROR: u32 = 1;
+
+/// Where one direction stands.
+#[derive(Debug)]
+struct Side {
+    reader: Reader,
+    decoder: Decoder,
+}
+
+/// Watches one connection. It owns about 500 bytes, the two dynamic tables (4 KiB each unless the peers agree on more) and
+/// 20 bytes for each open exchange.
+#[derive(Debug)]
+pub struct Observer {
+    client: Side,
+    server: Side,
+    streams: Streams,
+    /// The lowest GOAWAY of the server: its last stream and its code.
+    goaway: Option<(u32, u32)>,
+    is_blind: bool,
+}
+
+impl Default for Observer {
+    fn default() -> Observer {
+        Observer::new()
+    }
+}
+
+impl Observer {
+    /// From the first byte of the client's preface.
+    pub fn new() -> Observer {
+        let side = |is_client| Side { reader: Reader::new(is_client), decoder: Decoder::new() };
+        Observer {
+            client: side(true),
+            server: side(false),
+            streams: Streams::default(),
+            goaway: None,
+            is_blind: false,
+        }
+    }
+
+    /// From the first byte behind the 101 of an upgrade to h2c. The request of HTTP/1 goes on as stream 1 and keeps its
+    /// `id`; its head and its end have been told. `settings` is the request's `HTTP2-Settings` as sent.
+    pub fn after_upgrade(id: Id, settings: &[u8]) -> Observer {
+        let mut observer = Observer::new();
+        observer.streams.adopt(id);
+        if let Some(stream) = observer.streams.find(1) {
+            stream.request_ended = true;
+        }
+        if let Some(sizes) = upgrade::table_sizes(settings) {
+            // The 101 is their acknowledgement.
+            let decoder = &mut observer.server.decoder;
+            sizes.for_each(|size| decoder.offer(size));
+            let is_within = decoder.offered().is_ok();
+            debug_assert!(is_within, "there is room for the first");
+            decoder.acknowledged();
+        }
+        observer
+    }
+
+    /// The client's next bytes: each once, in order, cut anywhere.
+    pub fn client(&mut self, bytes: &[u8], scratch: &mut Scratch, sink: &mut dyn Sink) {
+        self.look(Peer::Client, bytes, scratch, sink);
+    }
+
+    /// The server's next bytes.
+    pub fn server(&mut self, bytes: &[u8], scratch: &mut Scratch, sink: &mut dyn Sink) {
+        self.look(Peer::Server, bytes, scratch, sink);
+    }
+
+    /// How many of the client's next bytes carry nothing to look at. `u64::MAX` once blind.
+    pub fn client_skip(&self) -> u64 {
+        if self.is_blind { u64::MAX } else { u64::from(self.client.reader.skip()) }
+    }
+
+    /// How many of the server's next bytes carry nothing to look at. `u64::MAX` once blind.
+    pub fn server_skip(&self) -> u64 {
+        if self.is_blind { u64::MAX } else { u64::from(self.server.reader.skip()) }
+    }
+
+    /// So many of the client's bytes passed unseen, at most [`Observer::client_skip`].
+    pub fn client_skipped(&mut self, count: u64, scratch: &mut Scratch, sink: &mut dyn Sink) {
+        self.skipped(Peer::Client, count, scratch, sink);
+    }
+
+    /// So many of the server's bytes passed unseen, at most [`Observer::server_skip`].
+    pub fn server_skipped(&mut self, count: u64, scratch: &mut Scratch, sink: &mut dyn Sink) {
+        self.skipped(Peer::Server, count, scratch, sink);
+    }
+
+    /// Whether a frame of ours could be put behind what `from` has sent so far. Never once blind.
+    pub fn is_at_frame_boundary(&self, from: Peer) -> bool {
+        let side = match from {
+            Peer::Client => &self.client,
+            Peer::Server => &self.server,
+        };
+        !self.is_blind && side.reader.is_at_boundary()
+    }
+
+    /// The highest stream that the client has opened, 0 for none: what a GOAWAY of ours names.
+    pub fn last_client_stream(&self) -> u32 {
+        self.streams.last()
+    }
+
+    /// How many exchanges are open. Once blind, how many were.
+    pub fn open_exchanges(&self) -> usize {
+        self.streams.open_count()
+    }
+
+    /// Whether the thread is lost.
+    pub fn is_blind(&self) -> bool {
+        self.is_blind
+    }
+
+    /// Bytes of memory owned beside the observer itself.
+    pub fn owned(&self) -> usize {
+        let side = |side: &Side| side.reader.owned() + side.decoder.owned();
+        side(&self.client) + side(&self.server) + self.streams.owned()
+    }
+
+    fn side(&mut self, peer: Peer) -> &mut Side {
+        match peer {
+            Peer::Client => &mut self.client,
+            Peer::Server => &mut self.server,
+        }
+    }
+
+    fn skipped(&mut self, from: Peer, count: u64, scratch: &mut Scratch, sink: &mut dyn Sink) {
+        if self.is_blind {
+            return;
+        }
+        match self.side(from).reader.skipped(count) {
+            Ok(()) => self.look(from, &[], scratch, sink),
+            Err(lost) => self.lose(lost, sink),
+        }
+    }
+
+    fn look(&mut self, from: Peer, mut bytes: &[u8], scratch: &mut Scratch, sink: &mut dyn Sink) {
+        while !self.is_blind {
+            let step = match self.side(from).reader.next(&mut bytes, scratch) {
+                Ok(Some(item)) => self.item(from, item, scratch, sink),
+                Ok(None) => return,
+                Err(lost) => Err(lost),
+            };
+            if let Err(lost) = step {
+                self.lose(lost, sink);
+            }
+        }
+    }
+
+    /// Goes blind, and lets go of all it owns but the number of open exchanges.
+    fn lose(&mut self, lost: Lost, sink: &mut dyn Sink) {
+        let streams = std::mem::take(&mut self.streams);
+        *self = Observer { streams: streams.forget(), is_blind: true, ..Observer::new() };
+        sink.event(Event::Blind { reason: lost.as_str() });
+    }
+
+    fn item(
+        &mut self,
+        from: Peer,
+        item: Item<'_>,
+        scratch: &mut Scratch,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Lost> {
+        let to = match from {
+            Peer::Client => Peer::Server,
+            Peer::Server => Peer::Client,
+        };
+        match item {
+            Item::TableSize(size) => self.side(to).decoder.offer(size),
+            Item::Settings => self.side(to).decoder.offered()?,
+            Item::Acknowledged => self.side(from).decoder.acknowledged(),
+            Item::Block(opened, block) => self.block(from, opened, block, scratch, sink)?,
+            Item::Data { stream, is_end } => {
+                self.check_opened(stream)?;
+                self.data(from, stream, is_end, sink);
+            }
+            Item::Reset { stream, code } => {
+                self.check_opened(stream)?;
+                self.reset(from, stream, code, sink);
+            }
+            Item::Goaway { last, code } if from == Peer::Server => self.goaway(last, code, sink),
+            // It speaks of pushed streams.
+            Item::Goaway { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// A client's stream that is named must have been opened. Even numbers are the server's, and not followed.
+    fn check_opened(&self, stream: u32) -> Result<(), Lost> {
+        if stream % 2 == 1 && stream > self.streams.last() { Err(Lost::StreamNumber) } else { Ok(()) }
+    }
+
+    fn block(
+        &mut self,
+        from: Peer,
+        opened: Opened,
+        block: Block<'_>,
+        scratch: &mut Scratch,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Lost> {
+        let bytes = match &block {
+            Block::Here(bytes) => bytes,
+            Block::Gathered(bytes) => bytes.as_slice(),
+        };
+        match (from, opened.is_promise) {
+            (Peer::Client, true) => return Err(Lost::StreamNumber),
+            (Peer::Client, false) => self.request(opened, bytes, scratch, sink)?,
+            (Peer::Server, is_promise) => {
+                self.check_opened(opened.stream)?;
+                let mut fields = Response::default();
+                let take = |field: super::fields::Field<'_>| fields.take(field);
+                self.server.decoder.decode(bytes, &mut scratch.decoded, take)?;
+                if !is_promise {
+                    self.response(opened, &fields, sink);
+                }
+            }
+        }
+        if let Block::Gathered(buffer) = block {
+            scratch.give_back(buffer);
+        }
+        Ok(())
+    }
+
+    /// HEADERS of the client: a request's head, or its trailers.
+    fn request(
+        &mut self,
+        opened: Opened,
+        bytes: &[u8],
+        scratch: &mut Scratch,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Lost> {
+        let number = opened.stream;
+        if number.is_multiple_of(2) {
+            return Err(Lost::StreamNumber);
+        }
+        let Scratch { decoded, text, .. } = scratch;
+        text.clear();
+        let mut fields = Request::default();
+        self.client.decoder.decode(bytes, decoded, |field| fields.take(field, text))?;
+        if number > self.streams.last() {
+            let head = fields.head(text);
+            let id = self.streams.open(number, head.method == b"CONNECT")?;
+            sink.event(Event::Request { id, head });
+        }
+        if opened.is_end {
+            self.request_ended(number, sink);
+        }
+        if let Some((last, code)) = self.goaway
+            && number > last
+        {
+            self.give_up(number, Peer::Server, code, sink);
+        }
+        Ok(())
+    }
+
+    /// HEADERS of the server: an interim head, the final one, or trailers.
+    fn response(&mut self, opened: Opened, fields: &Response, sink: &mut dyn Sink) {
+        let number = opened.stream;
+        let Some(stream) = self.streams.find(number).filter(|stream| !stream.response_ended) else {
+            return;
+        };
+        let id = stream.id;
+        let grpc_status = fields.grpc_status;
+        if !stream.answered {
+            match fields.status {
+                Some(status @ (100 | 102..200)) if !opened.is_end => {
+                    sink.event(Event::Informational { id, status });
+                }
+                Some(status @ 200..) => {
+                    stream.answered = true;
+                    stream.grpc_status = grpc_status;
+                    let is_tunnel = stream.is_connect && status < 300;
+                    sink.event(Event::Response { id, status, grpc_status });
+                    if is_tunnel {
+                        sink.event(Event::Tunnel { id });
+                    }
+                }
+                _ => return self.give_up(number, Peer::Server, PROTOCOL_ERROR, sink),
+            }
+        } else if grpc_status.is_some() {
+            stream.grpc_status = grpc_status;
+        }
+        if opened.is_end {
+            self.response_ended(number, sink);
+        }
+    }
+
+    fn data(&mut self, from: Peer, number: u32, is_end: bool, sink: &mut dyn Sink) {
+        let Some(stream) = self.streams.find(number) else {
+            return;
+        };
+        if from == Peer::Server && !stream.answered {
+            self.give_up(number, Peer::Server, PROTOCOL_ERROR, sink);
+        } else if is_end && from == Peer::Server {
+            self.response_ended(number, sink);
+        } else if is_end {
+            self.request_ended(number, sink);
+        }
+    }
+
+    fn request_ended(&mut self, number: u32, sink: &mut dyn Sink) {
+        let Some(stream) = self.streams.find(number).filter(|stream| !stream.request_ended) else {
+            return;
+        };
+        stream.request_ended = true;
+        let (id, is_over) = (stream.id, stream.response_ended);
+        if is_over {
+            self.streams.close(number);
+        }
+        sink.event(Event::RequestEnd { id });
+    }
+
+    fn response_ended(&mut self, number: u32, sink: &mut dyn Sink) {
+        let Some(stream) = self.streams.find(number).filter(|stream| !stream.response_ended) else {
+            return;
+        };
+        stream.response_ended = true;
+        let (id, grpc_status, is_over) = (stream.id, stream.grpc_status, stream.request_ended);
+        if is_over {
+            self.streams.close(number);
+        }
+        sink.event(Event::ResponseEnd { id, grpc_status });
+    }
+
+    fn reset(&mut self, from: Peer, number: u32, code: u32, sink: &mut dyn Sink) {
+        let is_enough = self.streams.find(number).is_some_and(|stream| stream.response_ended);
+        if is_enough && from == Peer::Server && code == NO_ERROR {
+            self.request_ended(number, sink);
+        } else {
+            self.give_up(number, from, code, sink);
+        }
+    }
+
+    /// GOAWAY of the server. A later one can only leave out more.
+    fn goaway(&mut self, last: u32, code: u32, sink: &mut dyn Sink) {
+        let last = self.goaway.map_or(last, |(before, _)| before.min(last));
+        self.goaway = Some((last, code));
+        while let Some(stream) = self.streams.take_above(last) {
+            sink.event(Event::Reset { id: stream.id, by: Peer::Server, code });
+        }
+    }
+
+    fn give_up(&mut self, number: u32, by: Peer, code: u32, sink: &mut dyn Sink) {
+        if let Some(stream) = self.streams.find(number) {
+            let id = stream.id;
+            self.streams.close(number);
+            sink.event(Event::Reset { id, by, code });
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Working space that all connections of a process share, so that an idle one owns none.
+
+use super::bounds;
+
+/// Lent to an observer for each call. It grows to what the largest header block needed, which is bounded.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// The strings of one field.
+    pub(super) decoded: Vec<u8>,
+    /// The values kept of one header block.
+    pub(super) text: Vec<u8>,
+    /// A buffer for the next header block that comes in pieces.
+    spare: Vec<u8>,
+}
+
+impl Scratch {
+    /// Empty; nothing is allocated yet.
+    pub fn new() -> Scratch {
+        Scratch::default()
+    }
+
+    /// Gives memory back that was needed once. To be called when the process is idle.
+    pub fn trim(&mut self) {
+        *self = Scratch::default();
+    }
+
+    /// A buffer for a header block in pieces.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.spare)
+    }
+
+    /// Takes it back, unless it has grown large.
+    pub(super) fn give_back(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= bounds::SPARE && buffer.capacity() > self.spare.capacity() {
+            buffer.clear();
+            self.spare = buffer;
+        }
+    }
+}

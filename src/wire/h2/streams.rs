@@ -1,0 +1,140 @@
+//! The streams that carry an open exchange.
+
+use super::bounds;
+use super::frame::Lost;
+use super::ids::Ids;
+use crate::wire::event::Id;
+
+/// An open exchange.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stream {
+    pub(super) number: u32,
+    pub(super) id: Id,
+    /// The request's last byte has passed.
+    pub(super) request_ended: bool,
+    /// The response's head has passed.
+    pub(super) answered: bool,
+    /// The response's last byte has passed.
+    pub(super) response_ended: bool,
+    pub(super) is_connect: bool,
+    /// It is over; it only waits for its place to be closed up.
+    is_gone: bool,
+    /// `grpc-status` so far.
+    pub(super) grpc_status: Option<u32>,
+}
+
+/// In the order of their numbers, which is the order of opening: a client's numbers only rise. So a stream is
+/// found by bisection, whatever numbers a client chooses, and a GOAWAY takes from the end.
+#[derive(Debug, Default)]
+pub(super) struct Streams {
+    list: Vec<Stream>,
+    gone: usize,
+    ids: Ids,
+    last: u32,
+    /// How many were open when the thread was lost.
+    forgotten: usize,
+}
+
+/// A list this short is never closed up, and its memory is kept.
+const SMALL: usize = 32;
+
+impl Streams {
+    /// The highest number that a client has used.
+    pub(super) fn last(&self) -> u32 {
+        self.last
+    }
+
+    /// How many are open.
+    pub(super) fn open_count(&self) -> usize {
+        self.list.len() - self.gone + self.forgotten
+    }
+
+    /// Lets go of all but the counts.
+    pub(super) fn forget(self) -> Streams {
+        Streams { forgotten: self.open_count(), last: self.last, ..Streams::default() }
+    }
+
+    /// Opens the stream `number`, which is higher than all before.
+    pub(super) fn open(&mut self, number: u32, is_connect: bool) -> Result<Id, Lost> {
+        if self.open_count() >= bounds::STREAMS {
+            return Err(Lost::Streams);
+        }
+        let id = self.ids.take();
+        self.push(number, id, is_connect);
+        Ok(id)
+    }
+
+    /// Opens stream 1 for an exchange that was begun elsewhere.
+    pub(super) fn adopt(&mut self, id: Id) {
+        self.ids.claim(id);
+        self.push(1, id, false);
+    }
+
+    fn push(&mut self, number: u32, id: Id, is_connect: bool) {
+        self.last = number;
+        self.list.push(Stream {
+            number,
+            id,
+            request_ended: false,
+            answered: false,
+            response_ended: false,
+            is_connect,
+            is_gone: false,
+            grpc_status: None,
+        });
+    }
+
+    /// The open stream with that number.
+    pub(super) fn find(&mut self, number: u32) -> Option<&mut Stream> {
+        let at = self.position(number)?;
+        self.list.get_mut(at).filter(|stream| !stream.is_gone)
+    }
+
+    fn position(&self, number: u32) -> Option<usize> {
+        // Most often the youngest is meant.
+        match self.list.last() {
+            Some(last) if last.number == number => Some(self.list.len() - 1),
+            Some(last) if last.number < number => None,
+            _ => self.list.binary_search_by_key(&number, |stream| stream.number).ok(),
+        }
+    }
+
+    /// Ends a stream.
+    pub(super) fn close(&mut self, number: u32) {
+        if let Some(stream) = self.find(number) {
+            stream.is_gone = true;
+            let id = stream.id;
+            self.ids.free(id);
+            self.gone += 1;
+            self.close_up();
+        }
+    }
+
+    /// Removes what is gone, when it is half of the list.
+    fn close_up(&mut self) {
+        while self.list.last().is_some_and(|stream| stream.is_gone) {
+            self.list.pop();
+            self.gone -= 1;
+        }
+        if self.gone > SMALL && self.gone * 2 > self.list.len() {
+            self.list.retain(|stream| !stream.is_gone);
+            self.gone = 0;
+        }
+        if self.list.is_empty() {
+            self.list.shrink_to(SMALL);
+        }
+    }
+
+    /// Takes the open stream with the highest number, if that is above `last`.
+    pub(super) fn take_above(&mut self, last: u32) -> Option<Stream> {
+        // The last in the list is never one that is gone.
+        let stream = *self.list.last().filter(|stream| stream.number > last)?;
+        self.close(stream.number);
+        Some(stream)
+    }
+
+    /// Bytes of memory owned.
+    pub(super) fn owned(&self) -> usize {
+        self.list.capacity() * size_of::<Stream>() + self.ids.owned()
+    }
+}

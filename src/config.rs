@@ -45,6 +45,8 @@ pub struct Config {
     pub skip_outbound_ports: PortSet,
     /// After this an undecided connection is opaque.
     pub detect_timeout: Duration,
+    /// Malformed or ambiguous HTTP/1 is refused, also where it could pass as bytes.
+    pub http_strict: bool,
     /// How long one address of an inbound target has to accept.
     pub inbound_connect_timeout: Duration,
     /// How long one address of an outbound or forwarded target has to accept.
@@ -57,6 +59,8 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// The most connections at once; `None`: as RLIMIT_NOFILE allows.
     pub max_connections: Option<usize>,
+    /// What is written to stdout for each HTTP request.
+    pub access_log: AccessLogFormat,
     /// The `env_logger` filter for stderr.
     pub log: String,
     /// The file this came from, if any.
@@ -77,12 +81,14 @@ impl Default for Config {
             skip_inbound_ports: PortSet::default(),
             skip_outbound_ports: PortSet::default(),
             detect_timeout: Duration::from_secs(10),
+            http_strict: false,
             inbound_connect_timeout: Duration::from_millis(300),
             outbound_connect_timeout: Duration::from_secs(1),
             idle_timeout: Duration::ZERO,
             half_close_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(25),
             max_connections: None,
+            access_log: AccessLogFormat::Off,
             log: "warn".to_owned(),
             file: None,
         }
@@ -102,6 +108,30 @@ pub struct Listen {
 impl Listen {
     fn by_default(addrs: &[(IpAddr, u16)]) -> Listen {
         Listen { addrs: addrs.iter().map(|&addr| addr.into()).collect(), by_default: true }
+    }
+}
+
+/// `--access-log`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessLogFormat {
+    /// No access log.
+    Off,
+    /// A JSON object a line.
+    Json,
+    /// The combined format of Apache httpd.
+    Apache,
+}
+
+impl AccessLogFormat {
+    const ALL: [AccessLogFormat; 3] = [AccessLogFormat::Off, AccessLogFormat::Json, AccessLogFormat::Apache];
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AccessLogFormat::Off => "off",
+            AccessLogFormat::Json => "json",
+            AccessLogFormat::Apache => "apache",
+        }
     }
 }
 

@@ -8,13 +8,15 @@
 //! | where does a byte wait? | [`flow`]`::transit` |
 //! | who understands a byte? | [`wire`] |
 //! | who counts it? | [`metrics`] |
+//! | who writes the access log? | [`access_log`] |
 //! | who answers the operator? | [`admin`], [`commands`] |
 //! | what may be set? | [`cli`], [`config`] |
 //! | who touches the kernel? | [`sys`] |
 //!
-//! Imports point down this list: `main cli commands worker listener flow kit resolve admin config
-//! wire metrics base sys`. `tests/house.rs` checks it.
+//! Imports point down this list: `main cli commands worker listener flow kit resolve access_log
+//! admin config wire metrics base sys`. `tests/house.rs` checks it.
 
+pub mod access_log;
 pub mod admin;
 pub mod base;
 pub mod cli;

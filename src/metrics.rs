@@ -9,12 +9,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 mod counters;
 pub mod histogram;
+mod http;
 mod labels;
 #[cfg(test)]
 pub(crate) mod tests;
 mod text;
 
 pub use counters::Counter;
+pub use http::{HttpId, Outcome};
 pub use labels::{Direction, OTHER, Peer, TargetLabel};
 pub use text::Scrape;
 
@@ -42,13 +44,31 @@ pub struct Limits {
     /// Series: combinations of target, protocol, server name and application protocols. At the limit a new
     /// combination is counted as the direction's target `~other`, told apart by protocol only.
     pub series: usize,
+    /// Authorities of HTTP requests.
+    pub authorities: u16,
+    /// Series of HTTP: combinations of target and authority. At the limit a new one is counted as the direction's
+    /// target `~other`.
+    pub http: usize,
+    /// Outcomes of HTTP requests, of all series together. At the limit, and at 64 in one series, a new one is counted
+    /// with the status `~other`, by its classification only.
+    pub outcomes: usize,
 }
 
 impl Default for Limits {
     /// At these limits the metrics take under 5 MB: a series about 500 bytes once both of its connections were
     /// closed (104 in place, two histograms of 120 in their own blocks, its close causes, its key), a target 400.
+    /// Those of HTTP take under 4 MB more: an outcome at most 350 bytes (mostly the histogram of its status), a
+    /// series 100, and 360 more once an outcome found no room.
     fn default() -> Self {
-        Limits { targets: 1024, sni: 256, alpn: 256, series: 8192 }
+        Limits {
+            targets: 1024,
+            sni: 256,
+            alpn: 256,
+            series: 8192,
+            authorities: 1024,
+            http: 2048,
+            outcomes: 8192,
+        }
     }
 }
 
@@ -114,6 +134,7 @@ pub struct Metrics {
     sni: Values,
     alpn: Values,
     detected: Vec<Detected>,
+    http: http::Http,
     counters: Counters,
     started: (SystemTime, Instant),
 }
@@ -143,6 +164,7 @@ impl Metrics {
             sni: Values::new(limits.sni),
             alpn: Values::new(limits.alpn),
             detected: Vec::new(),
+            http: http::Http::new(&limits),
             counters: Counters::new(),
             started: (SystemTime::now(), Instant::now()),
         }

@@ -9,3 +9,4 @@ pub mod process;
 pub mod random;
 pub mod socket;
 pub mod stderr;
+pub mod stdout;

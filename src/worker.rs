@@ -190,6 +190,8 @@ impl Worker {
                 self.wake_resolved();
             }
             Source::Signal => self.take_signals(),
+            // Nobody has registered one yet.
+            Source::AccessLog => {}
         }
     }
 

@@ -34,6 +34,8 @@ pub enum Source {
     Resolver(usize),
     /// The signal pipe.
     Signal,
+    /// Stdout takes lines of the access log again.
+    AccessLog,
 }
 
 impl Source {
@@ -46,6 +48,7 @@ impl Source {
             Source::Admin(number) => (3, number),
             Source::Resolver(number) => (4, number),
             Source::Signal => (5, 0),
+            Source::AccessLog => (6, 0),
         };
         Token((payload << 3) | kind)
     }
@@ -59,7 +62,8 @@ impl Source {
             2 => Source::Listener(payload),
             3 => Source::Admin(payload),
             4 => Source::Resolver(payload),
-            _ => Source::Signal,
+            5 => Source::Signal,
+            _ => Source::AccessLog,
         }
     }
 }
@@ -90,6 +94,7 @@ mod tests {
             Source::Admin(1 << 40),
             Source::Resolver(3),
             Source::Signal,
+            Source::AccessLog,
         ] {
             assert_eq!(Source::of(source.token()), source);
         }

@@ -4,7 +4,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::problem::quote;
-use super::{Forward, Target};
+use super::{AccessLogFormat, Forward, Target};
 
 /// What kind of text an option takes.
 #[derive(Debug)]
@@ -282,13 +282,10 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
-/// `off`, or a form that this version does not write yet.
-pub(super) fn access_log(text: &str) -> Result<bool, String> {
-    match text {
-        "off" => Ok(false),
-        "json" | "apache" => Ok(true),
-        _ => Err(refuse(text, &ACCESS_LOG)),
-    }
+/// `off`, `json` or `apache`.
+pub(super) fn access_log(text: &str) -> Result<AccessLogFormat, String> {
+    let format = AccessLogFormat::ALL.into_iter().find(|format| format.as_str() == text);
+    format.ok_or_else(|| refuse(text, &ACCESS_LOG))
 }
 
 /// `LEVEL`, `PART=LEVEL`, or several of them with commas.

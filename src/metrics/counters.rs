@@ -73,6 +73,14 @@ counters! {
         /// One line.
         LogDropped "";
     }
+    "wayside_access_log_lines_total" "Lines of the access log that stdout took." {
+        /// Kept by the access log.
+        AccessLogLines "";
+    }
+    "wayside_access_log_dropped_total" "Lines of the access log dropped, because stdout did not take them in time." {
+        /// Kept by the access log.
+        AccessLogDropped "";
+    }
     "wayside_buffer_budget_total" "Times that a connection had to wait, because the buffer budget was used up." {
         /// One such wait.
         BufferBudget "";
@@ -89,7 +97,7 @@ counters! {
         /// One answer.
         AnsweredBadGateway "";
     }
-    "wayside_label_overflow_total" "Look-ups, one a flow, whose label value went to ~other." {
+    "wayside_label_overflow_total" "Look-ups whose label value went to ~other." {
         /// Too many targets.
         LabelOverflowTarget "label=\"target_addr\"";
         /// Too many server names, or one that cannot be a label.
@@ -98,6 +106,12 @@ counters! {
         LabelOverflowAlpn "label=\"alpn\"";
         /// Too many combinations of labels.
         LabelOverflowSeries "label=\"series\"";
+        /// Too many authorities, or one that cannot be a label.
+        LabelOverflowAuthority "label=\"authority\"";
+        /// Too many combinations of target and authority.
+        LabelOverflowHttp "label=\"http_series\"";
+        /// Too many different outcomes of HTTP requests.
+        LabelOverflowOutcome "label=\"http_outcome\"";
     }
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::*;
 
-fn addr(text: &str) -> TargetLabel {
+pub(crate) fn addr(text: &str) -> TargetLabel {
     TargetLabel::Addr(text.parse().unwrap())
 }
 
-fn text_of(metrics: &Metrics) -> String {
+pub(crate) fn text_of(metrics: &Metrics) -> String {
     let mut out = Vec::new();
     assert!(!Scrape::new(metrics).next(metrics, &mut out, usize::MAX));
     String::from_utf8(out).unwrap()
@@ -172,7 +172,8 @@ fn values_that_cannot_be_labels_are_other() {
 
 #[test]
 fn beyond_the_limits_it_is_other() {
-    let mut metrics = Metrics::with_limits(Limits { targets: 2, sni: 2, alpn: 1, series: 8 });
+    let mut metrics =
+        Metrics::with_limits(Limits { targets: 2, sni: 2, alpn: 1, series: 8, ..Limits::default() });
     for n in 0..50 {
         let tls = (format!("host{n}"), format!("proto{n}"));
         carry(&mut metrics, &addr(&format!("10.0.0.{n}:443")), "tls", Some((&tls.0, &tls.1)));

@@ -9,7 +9,7 @@ use std::time::UNIX_EPOCH;
 
 use super::histogram::{self, Bounds, Histogram};
 use super::labels::{OTHER, Peer};
-use super::{Metrics, Series, counters};
+use super::{Metrics, Series, counters, http};
 use crate::sys::process::{self, Usage};
 
 /// The text of one scrape, as far as it has been written.
@@ -20,13 +20,14 @@ pub struct Scrape {
     targets: usize,
     series: usize,
     detected: usize,
+    pub(super) http: http::Sizes,
     usage: Option<Usage>,
 }
 
 /// Writes the item with this number of a family.
 type Write1 = fn(&mut Page<'_>, usize);
 
-struct Family {
+pub(super) struct Family {
     name: &'static str,
     kind: &'static str,
     help: &'static str,
@@ -35,14 +36,15 @@ struct Family {
 }
 
 /// Where an item's lines go, and what they are made of.
-struct Page<'a> {
-    metrics: &'a Metrics,
+pub(super) struct Page<'a> {
+    pub(super) metrics: &'a Metrics,
     usage: Option<Usage>,
     name: &'static str,
     out: &'a mut Vec<u8>,
 }
 
-const fn family(
+/// A family of the tables here and in [`http`].
+pub(super) const fn family(
     kind: &'static str,
     name: &'static str,
     help: &'static str,
@@ -167,6 +169,7 @@ impl Scrape {
             targets: metrics.targets.len(),
             series: metrics.series.len(),
             detected: metrics.detected.len(),
+            http: metrics.http.sizes(),
             usage: process::usage(),
         }
     }
@@ -176,9 +179,12 @@ impl Scrape {
     pub fn next(&mut self, metrics: &Metrics, out: &mut Vec<u8>, budget: usize) -> bool {
         let full = out.len().saturating_add(budget);
         while out.len() < full {
-            if let Some(family) = FAMILIES.get(self.family) {
+            let (beyond_http, beyond) = (http::FAMILIES.len(), http::FAMILIES.len() + FAMILIES.len());
+            if let Some(family) = http::FAMILIES.get(self.family) {
                 self.item_of(family, metrics, out);
-            } else if let Some(family) = counters::FAMILIES.get(self.family - FAMILIES.len()) {
+            } else if let Some(family) = FAMILIES.get(self.family - beyond_http) {
+                self.item_of(family, metrics, out);
+            } else if let Some(family) = counters::FAMILIES.get(self.family - beyond) {
                 write_counters(family, metrics, out);
                 self.family += 1;
             } else {
@@ -214,7 +220,7 @@ pub(super) fn join(left: &str, right: &str) -> String {
 }
 
 impl Page<'_> {
-    fn line(&mut self, suffix: &str, labels: &str, value: impl Display) {
+    pub(super) fn line(&mut self, suffix: &str, labels: &str, value: impl Display) {
         let name = self.name;
         let _ = match labels {
             "" => writeln!(self.out, "{name}{suffix} {value}"),
@@ -232,7 +238,12 @@ impl Page<'_> {
         }
     }
 
-    fn histogram<const N: usize>(&mut self, labels: &str, bounds: &Bounds<N>, histogram: &Histogram<N>) {
+    pub(super) fn histogram<const N: usize>(
+        &mut self,
+        labels: &str,
+        bounds: &Bounds<N>,
+        histogram: &Histogram<N>,
+    ) {
         for (le, count) in bounds.le().iter().zip(histogram.cumulative()) {
             self.line("_bucket", &format!("{labels},le=\"{le}\""), count);
         }

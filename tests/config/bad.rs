@@ -49,9 +49,7 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     ("workers", &["", "0", "-1", "1025", "two"], "is not a number of workers; write"),
     ("workers", &["2", "auto"], "is not in this version; leave it 1"),
     ("access-log", &["", "on", "JSON"], "is not a form of access log; write off, json or apache"),
-    ("access-log", &["json", "apache"], "is not in this version; leave it off"),
     ("http-strict", &["", "yes", "2"], "is not a switch; write true or false"),
-    ("http-strict", &["true", "on"], "is not in this version; leave it false"),
     ("http-reuse", &["", "yes", "2"], "is not a switch; write true or false"),
     ("http-reuse", &["true", "on"], "is not in this version; leave it false"),
 ];

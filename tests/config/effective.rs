@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use wayside::config::options::OPTIONS;
-use wayside::config::{Config, Loaded, Sources, load};
+use wayside::config::{AccessLogFormat, Config, Loaded, Sources, load};
 
 use crate::support::{TempFile, check_file, wayside};
 
@@ -32,15 +32,15 @@ const RIGHT: &[(&str, [(&str, &str); 3])] = &[
     ("skip-inbound-ports", [("1", "\"1\""), ("", "\"\""), ("2,1-1", "\"1-2\"")]),
     ("skip-outbound-ports", [("1", "\"1\""), ("65535", "\"65535\""), ("1-65535", "\"1-65535\"")]),
     ("detect-timeout", [("1s", "\"1s\""), ("0", "\"0\""), ("1500ms", "\"1500ms\"")]),
+    ("http-strict", [("true", "true"), ("off", "false"), ("on", "true")]),
     ("connect-timeout", [("1s", "\"1s\""), ("0", "\"0\""), ("2m", "\"2m\"")]),
     ("idle-timeout", [("1s", "\"1s\""), ("0ms", "\"0\""), ("8760h", "\"8760h\"")]),
     ("half-close-timeout", [("1s", "\"1s\""), ("0", "\"0\""), ("120s", "\"2m\"")]),
     ("drain-timeout", [("1s", "\"1s\""), ("0", "\"0\""), ("1m", "\"60s\"")]),
     ("max-connections", [("1", "1"), ("auto", "\"auto\""), ("16777216", "16777216")]),
+    ("access-log", [("json", "\"json\""), ("off", "\"off\""), ("apache", "\"apache\"")]),
     ("log", [("debug", "\"debug\""), ("off", "\"off\""), ("info,mio=trace", "\"info,mio=trace\"")]),
     ("workers", [("1", "1"), ("1", "1"), ("1", "1")]),
-    ("access-log", [("off", "\"off\""), ("off", "\"off\""), ("off", "\"off\"")]),
-    ("http-strict", [("false", "false"), ("off", "false"), ("false", "false")]),
     ("http-reuse", [("false", "false"), ("off", "false"), ("false", "false")]),
 ];
 
@@ -142,6 +142,9 @@ fn values_arrive_in_the_configuration() {
     assert_eq!(config.max_connections, Some(9));
     assert!(config.inbound.addrs.is_empty() && !config.inbound.by_default);
     assert!(config.outbound.by_default && config.admin.by_default);
+    assert!(!config.http_strict && config.access_log == AccessLogFormat::Off);
+    let config = loaded(None, &[("http-strict", "true"), ("access-log", "json")]).config;
+    assert!(config.http_strict && config.access_log == AccessLogFormat::Json);
     let config = loaded(None, &[]).config;
     assert_eq!(config.inbound_connect_timeout, Duration::from_millis(300));
     assert_eq!(config.outbound_connect_timeout, Duration::from_secs(1));

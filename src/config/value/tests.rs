@@ -222,7 +222,9 @@ fn counts_and_switches() {
     for text in ["", "yes", "1", "TRUE"] {
         assert_eq!(switch(text), Err(refuse(text, &SWITCH)), "{text}");
     }
-    for (text, expected) in [("off", false), ("json", true), ("apache", true)] {
+    for (text, expected) in
+        [("off", AccessLogFormat::Off), ("json", AccessLogFormat::Json), ("apache", AccessLogFormat::Apache)]
+    {
         assert_eq!(access_log(text), Ok(expected));
     }
     for text in ["", "none", "JSON"] {

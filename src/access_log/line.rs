@@ -1,0 +1,89 @@
+//! What is known of one exchange, and what its fields may be at most.
+
+use crate::metrics::Direction;
+use crate::wire::event::Version;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
+
+/// The most bytes of a request target that are shown. Of a longer one so many, then `...`; whoever keeps a target
+/// for the log needs to keep one byte more than this at most.
+pub const TARGET: usize = 2048;
+/// The same for every other field.
+pub const FIELD: usize = 256;
+
+/// No line is longer: four fields and the target with each byte written as six, and what stands around them.
+pub(super) const LONGEST: usize = 6 * (TARGET + 4 * FIELD) + 1024;
+
+/// What stands at the end of a field that was cut.
+pub(super) const CUT: &str = "...";
+
+/// One exchange.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// When the request's head was complete, by the wall clock.
+    pub began: SystemTime,
+    /// Inbound or outbound.
+    pub direction: Direction,
+    /// Where the connection came from.
+    pub client: SocketAddr,
+    /// Where the connection went to; `None`: nowhere.
+    pub upstream: Option<SocketAddr>,
+    /// The method.
+    pub method: &'a [u8],
+    /// Where the request is addressed; may be empty.
+    pub authority: &'a [u8],
+    /// The target as sent.
+    pub target: &'a [u8],
+    /// The version.
+    pub version: Version,
+    /// The final response's status; 0: there was none.
+    pub status: u16,
+    /// The request's bytes as they passed, head and framing included, where that is known.
+    pub request_bytes: Option<u64>,
+    /// The same for the response.
+    pub response_bytes: Option<u64>,
+    /// From the request's complete head to the exchange's end.
+    pub duration: Duration,
+    /// `user-agent`, or empty.
+    pub user_agent: &'a [u8],
+    /// `referer`, or empty.
+    pub referer: &'a [u8],
+    /// The connection's protocol: `http/1`, `http/2`.
+    pub protocol: &'static str,
+    /// Why the exchange did not come to its end, as in `response_total`; `""`: it did.
+    pub error: &'static str,
+    /// `grpc-status`, where there was one.
+    pub grpc_status: Option<u32>,
+}
+
+/// As a log shows it.
+pub(super) fn version(version: Version) -> &'static str {
+    match version {
+        Version::Http10 => "HTTP/1.0",
+        Version::Http11 => "HTTP/1.1",
+        Version::Http2 => "HTTP/2.0",
+    }
+}
+
+/// IPv4 out of its IPv6 mapping.
+pub(super) fn canonical(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}
+
+/// What is shown of `field`, and whether it was cut. A character of UTF-8 is not cut in two.
+pub(super) fn bounded(field: &[u8], most: usize) -> (&[u8], bool) {
+    let mut end = most;
+    // The first byte left out must not be the second, third or fourth of a character.
+    while field.get(end).is_some_and(|byte| byte & 0xc0 == 0x80) && end + 3 > most {
+        end -= 1;
+    }
+    match field.get(..end) {
+        Some(begin) if field.len() > most => (begin, true),
+        _ => (field, false),
+    }
+}
+
+/// `0123456789abcdef`
+pub(super) fn hex(nibble: u8) -> u8 {
+    b"0123456789abcdef".get(usize::from(nibble & 15)).copied().unwrap_or(b'0')
+}

@@ -34,8 +34,7 @@ Try it:
 const MORE: &str = "\
 Forms:
   LISTEN is ADDR:PORT, or \":8080\" for \"[::]:8080\", all addresses. A listener may also be \"off\".
-  TARGET is host:port, 1.2.3.4:port or [v6]:port. A forward counts as outbound;
-  write inbound:LISTEN=TARGET where it leads to the application.
+  TARGET is host:port, 1.2.3.4:port or [v6]:port. inbound:LISTEN=TARGET leads to the application.
   PORTS is 25,3306,4000-4100. DUR is an integer and ms, s, m or h; 0 is no limit.
   Addresses, forwards and ports: several with commas, or the flag again.
 Every option is also an environment variable (WAYSIDE_DETECT_TIMEOUT=10s) and a key of the file

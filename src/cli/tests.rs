@@ -25,7 +25,7 @@ fn flags_arrive_under_their_names_in_order() {
         .map(|(name, values)| (*name, values.iter().map(String::as_str).collect()))
         .collect();
     let expected =
-        [("forward", vec![":1=a:1", ":2=b:2,:3=c:3"]), ("log", vec!["info"]), ("http-strict", vec!["true"])];
+        [("forward", vec![":1=a:1", ":2=b:2,:3=c:3"]), ("http-strict", vec!["true"]), ("log", vec!["info"])];
     assert_eq!(flags, expected);
 }
 

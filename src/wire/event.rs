@@ -85,16 +85,18 @@ pub enum Event<'a> {
         /// `grpc-status` in the trailers, else in the head, if it is a number.
         grpc_status: Option<u32>,
     },
-    /// The exchange was given up before its end (HTTP/2 `RST_STREAM`, or a GOAWAY that leaves it out); its last event.
+    /// The exchange was given up before its end (HTTP/2 `RST_STREAM`, or a GOAWAY that leaves it out; HTTP/1: the
+    /// connection ended first); its last event.
     Reset {
         /// The exchange.
         id: Id,
-        /// Who gave it up.
+        /// Who gave it up; HTTP/1: who ended its side of the connection first.
         by: Peer,
-        /// The HTTP/2 error code.
+        /// The HTTP/2 error code; 0 with HTTP/1.
         code: u32,
     },
-    /// The exchange has become a tunnel (101, CONNECT): what follows on an HTTP/1 connection is not HTTP.
+    /// The exchange has become a tunnel (101, CONNECT): what follows on an HTTP/1 connection is not HTTP. There its
+    /// `ResponseEnd` comes when the server ends its side, its `RequestEnd` with the request itself.
     Tunnel {
         /// The exchange.
         id: Id,

@@ -22,6 +22,12 @@
 //! line [`MAX_CHUNK_LINE`] bytes, and at most [`MAX_OPEN`] exchanges are open at once; at most [`MAX_EARLY`] bytes wait
 //! behind a request that may become a tunnel. Beyond each of them the observer is blind (strict: refuses).
 //!
+//! When it is told: with the byte that settles it. What lies behind a CONNECT or a request with `Upgrade` is read only once
+//! the response says whether it is HTTP. A head that is wrong may be noticed before it is complete.
+//!
+//! How an exchange ends: with the later of `RequestEnd` and `ResponseEnd`; or with `Reset`, by the side that ended first, if
+//! the connection's end cut it short. A tunnel's `ResponseEnd` comes with the server's end.
+//!
 //! Memory: one that stands between messages owns no heap, and a message whose head came in one piece needs none.
 
 mod body;

@@ -1,6 +1,6 @@
 //! The table of docs/configuration.md, the help and the code say the same.
 
-use wayside::config::options::{Group, OPTIONS};
+use wayside::config::options::{Group, OPTIONS, Opt, find};
 
 use crate::support::wayside;
 
@@ -54,7 +54,10 @@ fn the_help_has_every_option_on_one_line_with_its_default() {
         });
         assert_eq!(flags.len(), visible.len(), "{help}");
         for (line, row) in flags.iter().zip(visible) {
-            assert!(line.trim_start().starts_with(&format!("{} <{}>", row[0], row[4])), "{line} {row:?}");
+            let is_switch = find(&row[2]).is_some_and(Opt::is_switch);
+            let (before, after) = if is_switch { ("[=<", ">]") } else { (" <", ">") };
+            let flag = [&row[0], before, &row[4], after].concat();
+            assert!(line.trim_start().starts_with(&flag), "{line} {row:?}");
             assert!(line.ends_with(&format!(" [default: {}]", row[3])), "{line} {row:?}");
         }
     }

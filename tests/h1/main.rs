@@ -6,6 +6,7 @@ mod exchanges;
 mod generated;
 mod mutated;
 mod random;
+mod readers;
 mod smuggling;
 mod smuggling_bodies;
 mod support;

@@ -5,7 +5,7 @@
 use crate::random::{Random, number};
 use crate::support::{C, ClientEnd, Cut, Outcome, S, ServerEnd, Step, run};
 
-const CLIENTS: [&[u8]; 8] = [
+pub(crate) const CLIENTS: [&[u8]; 8] = [
     b"GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n",
     b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\nHost: h\r\n\r\n",
     b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\nHost: h\r\n\r\n3;x=y\r\nabc\r\n0\r\nA: b\r\n\r\nHEAD / HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -52,7 +52,7 @@ const PIECES: [&[u8]; 22] = [
     b"1",
 ];
 
-fn mutated(random: &mut Random, seeds: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn mutated(random: &mut Random, seeds: &[&[u8]]) -> Vec<u8> {
     let mut bytes = (*random.pick(seeds)).to_vec();
     if random.one_in(3) {
         let other = *random.pick(seeds);

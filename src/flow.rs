@@ -18,17 +18,21 @@
 //! Each stage is served in its own file; this one holds the parts and the way between them.
 
 pub mod dial;
+pub mod drain;
 pub mod end;
+pub mod http;
 pub mod lane;
 pub mod ledger;
 pub mod refuse;
 pub mod relay;
 pub mod transit;
+pub mod watch;
 
 use crate::base::time::Moment;
 use crate::base::token::Key;
 use crate::flow::dial::Dial;
 use crate::flow::end::End;
+use crate::flow::http::Exchanges;
 use crate::flow::lane::Lane;
 use crate::flow::ledger::Account;
 use crate::kit::Kit;
@@ -132,6 +136,8 @@ pub enum Ending {
     Idle,
     /// One side had ended, and nothing moved for `--half-close-timeout`.
     HalfClosed,
+    /// Between two messages, while draining.
+    Drained,
     /// The drain time-out, or a second signal.
     Shutdown,
 }
@@ -146,6 +152,7 @@ impl Ending {
             Ending::Loop => "would loop",
             Ending::Idle => "idle time-out",
             Ending::HalfClosed => "half-close time-out",
+            Ending::Drained => "drained",
             Ending::Shutdown => "shut down",
         }
     }
@@ -168,6 +175,10 @@ pub struct Flow {
     /// From upstream to client.
     down: Lane,
     observer: Observer,
+    /// The client was told that wayside drains.
+    has_notice: bool,
+    /// What is known of the HTTP exchanges; made with the first.
+    exchanges: Option<Box<Exchanges>>,
     /// The last turn that an event asked for.
     active: Moment,
     /// When to look for a reader that pauses.
@@ -194,6 +205,8 @@ impl Flow {
             up: Lane::default(),
             down: Lane::default(),
             observer,
+            has_notice: false,
+            exchanges: None,
             active: kit.now,
             stall_check: Moment::NEVER,
             broken: None,
@@ -248,7 +261,7 @@ impl Flow {
             Stage::Resolving(..) => Next::Wait,
             Stage::Dialing(_) => self.dial_expired(kit),
             Stage::Relaying => self.relay_expired(kit),
-            Stage::Refused { .. } => self.give_reset(),
+            Stage::Refused { .. } => self.refusal(kit),
             Stage::Farewell { .. } => Next::Close(Ending::Refused),
             Stage::Resetting { .. } => self.resetting(kit),
         }

@@ -1,5 +1,6 @@
 //! What a flow may borrow for one turn.
 
+use crate::access_log::AccessLog;
 use crate::base::buffers::{Buffers, READ_SIZE};
 use crate::base::gate::Gate;
 use crate::base::time::Moment;
@@ -8,6 +9,7 @@ use crate::metrics::{Counter, Metrics};
 use crate::resolve::Resolver;
 use crate::sys;
 use crate::sys::pipe::Pipes;
+use crate::wire::h2::Scratch;
 use mio::Registry;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -20,6 +22,8 @@ pub struct Kit {
     pub instant: Instant,
     /// Where sockets are registered.
     pub registry: Registry,
+    /// Set while the worker drains: from then on busy HTTP connections are closed between messages as well.
+    pub hurry_from: Option<Moment>,
     /// What the user wants.
     pub config: Config,
     /// Read into by every lane in turn; what a socket does not take at once moves to `buffers`.
@@ -30,6 +34,10 @@ pub struct Kit {
     pub pipes: Pipes,
     /// Who counts.
     pub metrics: Metrics,
+    /// Where HTTP/2 heads are decoded.
+    pub scratch: Scratch,
+    /// Who writes a line for each HTTP exchange.
+    pub access_log: AccessLog,
     /// Who knows the addresses of names.
     pub resolver: Resolver,
     /// One line a second about connections that are turned away.

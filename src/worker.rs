@@ -7,6 +7,7 @@ mod accept;
 mod drain;
 mod report;
 
+use crate::access_log::AccessLog;
 use crate::admin::Admin;
 use crate::base::buffers::Buffers;
 use crate::base::gate::Gate;
@@ -20,6 +21,7 @@ use crate::listener::{self, Listener};
 use crate::metrics::Metrics;
 use crate::resolve::{Resolver, Settings};
 use crate::sys::{self, limits, pipe::Pipes};
+use crate::wire::h2::Scratch;
 use crate::worker::accept::Accepting;
 use mio::event::Event;
 use mio::{Events, Interest, Poll};
@@ -35,6 +37,9 @@ use std::time::{Duration, Instant};
 const EVENTS: usize = 1024;
 /// After this long without an event, memory that is not needed goes back to the system.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// How long a stdout that does not take the last lines of the access log may hold up the end.
+const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// One single-threaded proxy.
 pub struct Worker {
@@ -86,14 +91,19 @@ impl Worker {
                     .to_owned(),
             );
         }
+        let access_log = AccessLog::new(config.access_log, &registry)
+            .map_err(|error| format!("--access-log: stdout cannot be used: {error}"))?;
         let kit = Kit {
             now: clock.moment(instant),
             instant,
+            hurry_from: None,
             registry,
             hot: vec![0; Kit::HOT].into_boxed_slice(),
             buffers: Buffers::new(limits::memory_share()),
             pipes: Pipes::new(accepting.pipes()),
             metrics,
+            scratch: Scratch::new(),
+            access_log,
             resolver,
             refusals: Gate::default(),
             own: listeners.iter().map(|listener| listener.addr).collect(),
@@ -144,9 +154,11 @@ impl Worker {
             self.accept();
             self.serve();
             self.expire();
+            self.kit.access_log.flush(self.kit.instant);
             self.admin_is_busy = self.serve_admin();
             self.trim_when_quiet(events.is_empty());
             if self.is_over() {
+                self.kit.access_log.finish(LAST_LINES);
                 return Ok(());
             }
         }
@@ -165,7 +177,11 @@ impl Worker {
         let mut next = self.wheel.next().unwrap_or(Moment::NEVER);
         next =
             next.min(self.trim_at).min(self.accepting.retry_at()).min(self.draining.unwrap_or(Moment::NEVER));
-        let others = [self.admin.next_deadline(), self.kit.resolver.next_deadline()];
+        let others = [
+            self.admin.next_deadline(),
+            self.kit.resolver.next_deadline(),
+            self.kit.access_log.next_deadline(),
+        ];
         for instant in others.into_iter().flatten() {
             next = next.min(self.clock.moment(instant));
         }
@@ -190,8 +206,7 @@ impl Worker {
                 self.wake_resolved();
             }
             Source::Signal => self.take_signals(),
-            // Nobody has registered one yet.
-            Source::AccessLog => {}
+            Source::AccessLog => self.kit.access_log.ready(),
         }
     }
 
@@ -289,6 +304,7 @@ impl Worker {
         self.trim_at = Moment::NEVER;
         self.kit.buffers.trim();
         self.kit.pipes.trim();
+        self.kit.scratch.trim();
         if self.flows.is_empty() {
             self.flows = Slab::new();
         }

@@ -65,13 +65,14 @@ impl Buffers {
         self.held
     }
 
-    /// Keeps `bytes`, of which there are at most [`READ_SIZE`].
+    /// Keeps `bytes`: at most [`READ_SIZE`] from one read, more only where strict observation had held some back.
     pub fn hold(&mut self, bytes: &[u8]) -> Held {
-        debug_assert!(bytes.len() <= READ_SIZE, "a lane holds one read at most");
         let mut buffer = if bytes.len() <= SMALL {
             self.small.pop().unwrap_or_else(|| vec![0; SMALL].into_boxed_slice())
-        } else {
+        } else if bytes.len() <= READ_SIZE {
             self.large.pop().unwrap_or_else(|| vec![0; READ_SIZE].into_boxed_slice())
+        } else {
+            vec![0; bytes.len()].into_boxed_slice()
         };
         self.held += buffer.len();
         buffer[..bytes.len()].copy_from_slice(bytes);
@@ -86,7 +87,7 @@ impl Buffers {
         } else {
             (&mut self.large, KEEP_LARGE)
         };
-        if pool.len() < keep {
+        if pool.len() < keep && held.buffer.len() <= READ_SIZE {
             pool.push(held.buffer);
         }
     }

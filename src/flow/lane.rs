@@ -21,9 +21,21 @@ pub struct Lane {
     pub taken: u64,
     /// The source has ended: what waits is all that comes.
     pub ended: bool,
+    /// Bytes that may not pass yet. Only strict observation holds any back.
+    withheld: Option<Box<Vec<u8>>>,
     /// The sink was told.
     told: bool,
     full_reads: u8,
+}
+
+/// Who looks at a lane's bytes before they are given to the sink.
+pub trait Watcher {
+    /// How many of the next bytes need not be shown.
+    fn unseen(&self) -> u64;
+    /// So many have passed unseen.
+    fn skipped(&mut self, count: u64, kit: &mut Kit);
+    /// The next bytes. Returns how many may pass now, those held back before among them.
+    fn look(&mut self, bytes: &[u8], kit: &mut Kit) -> usize;
 }
 
 /// What a turn of a lane came to.
@@ -49,30 +61,29 @@ pub enum Fault {
 impl Lane {
     /// Bytes given to the sink since the connection began.
     pub fn given(&self) -> u64 {
-        self.taken - self.transit.len() as u64
+        self.taken - (self.transit.len() + self.withheld()) as u64
     }
 
     /// One bounded turn: what waits goes first, then one read of up to 64 KiB (256 KiB through a pipe).
-    /// `look` sees each byte that comes through a buffer; `may_splice` says that none need be seen.
+    /// `watcher` sees each byte but those that it says it need not.
     pub fn turn(
         &mut self,
         source: &mut End,
         sink: &mut End,
         kit: &mut Kit,
-        may_splice: bool,
-        look: impl FnOnce(&[u8]),
+        watcher: &mut impl Watcher,
     ) -> Result<Progress, Fault> {
         self.transit.push(sink, kit).map_err(Fault::Sink)?;
         if !self.transit.is_empty() {
             return Ok(Progress::Waits);
         }
         if !self.ended && source.ready.is_readable() && sink.ready.is_writable() {
-            if self.is_piped(kit, may_splice) {
-                self.splice(source, sink, kit)?;
-            } else if kit.buffers.is_spent() {
-                self.peek(source, sink, kit, look)?;
+            if self.is_piped(kit, watcher.unseen()) {
+                self.splice(source, sink, kit, watcher)?;
+            } else if kit.buffers.is_spent() && self.withheld.is_none() {
+                self.peek(source, sink, kit, watcher)?;
             } else {
-                self.copy(source, sink, kit, look)?;
+                self.copy(source, sink, kit, watcher)?;
             }
         }
         Ok(self.progress(source, sink))
@@ -107,11 +118,15 @@ impl Lane {
     }
 
     /// Whether this turn goes through a pipe; takes one where the lane has become bulky.
-    fn is_piped(&mut self, kit: &mut Kit, may_splice: bool) -> bool {
+    fn is_piped(&mut self, kit: &mut Kit, unseen: u64) -> bool {
+        let is_worth_it = unseen >= BULKY_ABOVE as u64 && self.withheld.is_none();
         if matches!(self.transit, Transit::Pipe(_)) {
-            return true;
+            if !is_worth_it {
+                self.transit.release(kit);
+            }
+            return is_worth_it;
         }
-        if !may_splice || self.full_reads < BULKY_AFTER {
+        if !is_worth_it || self.full_reads < BULKY_AFTER {
             return false;
         }
         match kit.pipes.take() {
@@ -132,7 +147,7 @@ impl Lane {
         source: &mut End,
         sink: &mut End,
         kit: &mut Kit,
-        look: impl FnOnce(&[u8]),
+        watcher: &mut impl Watcher,
     ) -> Result<(), Fault> {
         let mut hot = std::mem::take(&mut kit.hot);
         let result = match taken(source.stream.read(&mut hot), source, hot.len()) {
@@ -145,8 +160,13 @@ impl Lane {
                 self.ended = last;
                 self.took(count, hot.len());
                 let bytes = hot.get(..count).unwrap_or_default();
-                look(bytes);
-                self.give(bytes, sink, kit)
+                let pass = watcher.look(bytes, kit);
+                if pass == count && self.withheld.is_none() {
+                    self.give(bytes, sink, kit)
+                } else {
+                    self.withhold(bytes, pass);
+                    self.let_go(pass, sink, kit)
+                }
             }
             Err(error) => Err(Fault::Source(error)),
         };
@@ -157,6 +177,38 @@ impl Lane {
     fn took(&mut self, count: usize, room: usize) {
         self.taken += count as u64;
         self.full_reads = if count == room { self.full_reads.saturating_add(1) } else { 0 };
+    }
+
+    /// Puts bytes of ours behind what was given; only while nothing waits.
+    pub fn insert(&mut self, bytes: &[u8], sink: &mut End, kit: &mut Kit) -> Result<(), Fault> {
+        self.taken += bytes.len() as u64;
+        self.give(bytes, sink, kit)
+    }
+
+    fn withhold(&mut self, bytes: &[u8], pass: usize) {
+        if pass < bytes.len() || self.withheld.is_some() {
+            self.withheld.get_or_insert_default().extend_from_slice(bytes);
+        }
+    }
+
+    /// So many of the bytes that were held back may pass.
+    pub fn let_go(&mut self, count: usize, sink: &mut End, kit: &mut Kit) -> Result<(), Fault> {
+        let Some(mut held) = self.withheld.take() else { return Ok(()) };
+        let rest = held.split_off(count.min(held.len()));
+        if !rest.is_empty() {
+            self.withheld = Some(Box::new(rest));
+        }
+        if held.is_empty() { Ok(()) } else { self.give(&held, sink, kit) }
+    }
+
+    /// How many bytes are held back.
+    pub fn withheld(&self) -> usize {
+        self.withheld.as_ref().map_or(0, |held| held.len())
+    }
+
+    /// What is held back will never pass.
+    pub fn discard_withheld(&mut self) {
+        self.withheld = None;
     }
 
     /// Writes at once; what the sink does not take waits in a buffer.
@@ -179,11 +231,11 @@ impl Lane {
         source: &mut End,
         sink: &mut End,
         kit: &mut Kit,
-        look: impl FnOnce(&[u8]),
+        watcher: &mut impl Watcher,
     ) -> Result<(), Fault> {
         kit.count(crate::metrics::Counter::BufferBudget);
         let mut hot = std::mem::take(&mut kit.hot);
-        let result = self.peek_into(&mut hot, source, sink, look);
+        let result = self.peek_into(&mut hot, source, sink, kit, watcher);
         kit.hot = hot;
         result
     }
@@ -193,7 +245,8 @@ impl Lane {
         hot: &mut [u8],
         source: &mut End,
         sink: &mut End,
-        look: impl FnOnce(&[u8]),
+        kit: &mut Kit,
+        watcher: &mut impl Watcher,
     ) -> Result<(), Fault> {
         let seen = match source.stream.peek(hot) {
             Ok(0) => {
@@ -216,19 +269,27 @@ impl Lane {
         // They were peeked at, so they are there, and they are the same.
         source.stream.read_exact(gone).map_err(Fault::Source)?;
         self.took(sent, usize::MAX);
-        look(gone);
+        let pass = watcher.look(gone, kit);
+        debug_assert_eq!(pass, sent, "bytes are not peeked at where they may be held back");
         Ok(())
     }
 
-    fn splice(&mut self, source: &mut End, sink: &mut End, kit: &mut Kit) -> Result<(), Fault> {
+    fn splice(
+        &mut self,
+        source: &mut End,
+        sink: &mut End,
+        kit: &mut Kit,
+        watcher: &mut impl Watcher,
+    ) -> Result<(), Fault> {
         let Transit::Pipe(pipe) = &mut self.transit else { return Ok(()) };
-        let bulky = match pipe.fill(&source.stream) {
+        let bulky = match pipe.fill(&source.stream, watcher.unseen()) {
             Ok(0) => {
                 self.ended = true;
                 false
             }
             Ok(count) => {
                 self.taken += count as u64;
+                watcher.skipped(count as u64, kit);
                 count >= BULKY_ABOVE
             }
             Err(error) if is_later(&error, source) => false,

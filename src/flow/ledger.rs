@@ -1,8 +1,9 @@
 //! What a flow comes to: verdict, bytes and ends, in the metrics, in `/connections` and in one log line.
 
-use crate::admin::Connection;
+use crate::admin;
 use crate::base::address::Address;
 use crate::base::time::Moment;
+use crate::flow::http::{Connection, Counter, cut_off};
 use crate::flow::{Ending, Flow, Origin, Side};
 use crate::kit::Kit;
 use crate::metrics::{Direction, Peer, SeriesId, TargetId};
@@ -130,6 +131,11 @@ impl Account {
         self.refused
     }
 
+    /// What the ledger of HTTP wants to know of the connection.
+    pub fn connection(&self) -> Connection {
+        Connection { direction: self.direction, label: self.label, source: self.source, target: self.target }
+    }
+
     /// Remembers the first end of either side.
     pub fn first_end(&mut self, side: Side, how: How) {
         self.first_end.get_or_insert((side, how));
@@ -175,6 +181,8 @@ impl Flow {
     /// The last word on a flow, before its sockets close.
     pub fn close(&mut self, ending: Ending, kit: &mut Kit) {
         self.give_up_detection(DecidedBy::Eof, kit);
+        let (connection, cause) = (self.account.connection(), cut_off(self.account.first_end));
+        Counter { exchanges: &mut self.exchanges, connection, kit }.finish_all(cause);
         self.report(kit);
         self.up.transit.release(kit);
         self.down.transit.release(kit);
@@ -214,11 +222,11 @@ impl Flow {
     }
 
     /// A line of `/connections`.
-    pub fn describe(&self, now: Moment) -> Connection {
+    pub fn describe(&self, now: Moment) -> admin::Connection {
         let account = &self.account;
         // Settled, but for the name, counts as settled.
         let decided_by = account.decided_by.or(self.observer.opaque());
-        Connection {
+        admin::Connection {
             id: self.id(),
             direction: account.direction.as_str(),
             source: account.source.into(),

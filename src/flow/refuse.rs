@@ -1,13 +1,18 @@
-//! No upstream was to be had: tell an HTTP/1 client why, reset all others.
+//! No upstream was to be had, or a message was refused: tell an HTTP client why, reset all others.
 
+use crate::flow::http;
+use crate::flow::lane::Watcher;
 use crate::flow::ledger::How;
+use crate::flow::watch::Watch;
 use crate::flow::{Ending, Flow, Next, Side, Stage};
 use crate::kit::Kit;
 use crate::metrics::Counter;
 use crate::sys::socket;
-use crate::wire::detect::{DecidedBy, Protocol};
+use crate::wire::detect::DecidedBy;
+use crate::wire::event::Peer;
+use crate::wire::observer::Observer;
 use crate::wire::reply;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
 /// How long the client may take to say what it speaks.
@@ -21,41 +26,68 @@ impl Flow {
     pub(super) fn refuse(&mut self, kit: &mut Kit) -> Next {
         self.upstream = None;
         self.stage = Stage::Refused { until: kit.now.plus(FIRST_BYTES) };
-        if self.observer.is_done() {
+        if matches!(self.observer, Observer::Opaque) {
             return self.give_reset();
         }
         self.refused(kit)
     }
 
+    /// Reads until it is known what the client speaks; of HTTP/1 until a request's head is there, to be counted.
     pub(super) fn refused(&mut self, kit: &mut Kit) -> Next {
         if self.client.ready.is_failed() {
             return Next::Close(Ending::Refused);
         }
         while self.client.ready.is_readable() {
-            let mut hot = std::mem::take(&mut kit.hot);
-            let read = self.client.stream.read(&mut hot);
-            let verdict = match read {
-                Ok(count) => {
-                    self.up.taken += count as u64;
-                    self.observer.client(hot.get(..count).unwrap_or_default())
-                }
-                Err(_) => None,
-            };
-            kit.hot = hot;
-            match read {
-                Ok(0) => return self.give_reset(),
+            match self.read_first_bytes(kit) {
+                Ok(0) => return self.refusal(kit),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.client.ready.clear_readable(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Next::Close(Ending::Refused),
             }
-            if let Some(verdict) = verdict {
-                let is_http = verdict.protocol == Protocol::Http1;
-                self.decide(verdict, kit);
-                return if is_http { self.answer(kit) } else { self.give_reset() };
+            let is_enough = match &self.observer {
+                Observer::Fresh | Observer::Detecting(_) => false,
+                Observer::Http1(http) => http.open() > 0 || http.is_blind() || http.fault().is_some(),
+                Observer::Http2(_) | Observer::Opaque => true,
+            };
+            if is_enough {
+                return self.refusal(kit);
             }
         }
         Next::Wait
+    }
+
+    fn read_first_bytes(&mut self, kit: &mut Kit) -> io::Result<usize> {
+        let mut hot = std::mem::take(&mut kit.hot);
+        let read = self.client.stream.read(&mut hot);
+        let bytes = read.as_ref().ok().and_then(|&count| hot.get(..count)).unwrap_or_default();
+        self.up.taken += bytes.len() as u64;
+        let connection = self.account.connection();
+        let (observer, exchanges) = (&mut self.observer, &mut self.exchanges);
+        let mut watch = Watch { peer: Peer::Client, observer, exchanges, connection, verdict: None };
+        watch.look(bytes, kit);
+        if let Some(verdict) = watch.verdict {
+            self.decide(verdict, kit);
+        }
+        kit.hot = hot;
+        read
+    }
+
+    /// In the client's own protocol where that is HTTP, else a reset.
+    pub(super) fn refusal(&mut self, kit: &mut Kit) -> Next {
+        self.account.first_end(Side::Upstream, How::Refused);
+        let cause = self.account.cause();
+        match self.observer {
+            Observer::Http1(_) => {
+                let status = if cause == "connect timeout" { 504 } else { 502 };
+                kit.count(Counter::AnsweredBadGateway);
+                let connection = self.account.connection();
+                http::Counter { exchanges: &mut self.exchanges, connection, kit }.answer_all(status, cause);
+                self.answer(&reply::http1(status, cause), kit)
+            }
+            Observer::Http2(_) => self.answer(&reply::http2_goaway(cause), kit),
+            _ => self.give_reset(),
+        }
     }
 
     /// Resets the client, which has nothing to read.
@@ -65,15 +97,33 @@ impl Flow {
         Next::Close(Ending::Refused)
     }
 
-    fn answer(&mut self, kit: &mut Kit) -> Next {
-        let cause = self.account.cause();
-        let status = if cause == "connect timeout" { 504 } else { 502 };
-        kit.count(Counter::AnsweredBadGateway);
-        let bytes = reply::http1(status, cause);
-        // A socket that has carried nothing yet takes these few bytes at once.
-        let _ = self.client.stream.write(&bytes);
+    /// Strict observation has refused a message. What was good before it comes first; `None` while that takes.
+    pub(super) fn refuse_message(&mut self, kit: &mut Kit) -> Option<Next> {
+        let fault = self.observer.fault()?;
+        let is_waiting = match (&self.observer, fault.by) {
+            (Observer::Http1(http), Peer::Client) => http.open() > 0 && !self.down.ended,
+            _ => false,
+        };
+        if self.broken.is_some() || is_waiting || !self.down.transit.is_empty() {
+            return None;
+        }
+        self.up.discard_withheld();
+        self.down.discard_withheld();
+        self.upstream = None;
+        let reason = fault.reason.as_str();
+        kit.metrics.blind(self.account.direction, reason);
+        if fault.begun && fault.by == Peer::Server {
+            return Some(self.give_reset());
+        }
+        let connection = self.account.connection();
+        http::Counter { exchanges: &mut self.exchanges, connection, kit }.answer_all(fault.status, reason);
+        Some(self.answer(&reply::http1(fault.status, reason), kit))
+    }
+
+    fn answer(&mut self, bytes: &[u8], kit: &mut Kit) -> Next {
+        // A client that has read what came before takes these few bytes at once.
+        let _ = self.client.stream.write(bytes);
         let _ = self.client.stream.shutdown(std::net::Shutdown::Write);
-        self.account.first_end(Side::Upstream, How::Refused);
         self.stage = Stage::Farewell { until: kit.now.plus(FAREWELL), allowance: FAREWELL_BYTES };
         self.farewell(kit)
     }
@@ -98,6 +148,7 @@ impl Flow {
     pub(super) fn give_up_detection(&mut self, why: DecidedBy, kit: &mut Kit) {
         if let Some(verdict) = self.observer.give_up(why) {
             self.decide(verdict, kit);
+            self.let_go(kit);
         }
     }
 }

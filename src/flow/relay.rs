@@ -1,12 +1,15 @@
 //! Two lanes and an observer; how ends and resets travel.
 
 use crate::base::time::Moment;
+use crate::flow::http::Counter;
 use crate::flow::lane::{Fault, Progress};
 use crate::flow::ledger::How;
+use crate::flow::watch::Watch;
 use crate::flow::{Ending, Flow, Next, Side, Stage};
 use crate::kit::Kit;
 use crate::sys::socket;
 use crate::wire::detect::DecidedBy;
+use crate::wire::event::Peer;
 use std::io;
 use std::time::Duration;
 
@@ -25,8 +28,16 @@ impl Flow {
         if self.stall_check == Moment::NEVER && self.up.taken + self.down.taken > 0 {
             self.stall_check = kit.now.plus(STALL_CHECK);
         }
-        if self.up.ended && !self.observer.is_done() {
-            self.give_up_detection(DecidedBy::Eof, kit);
+        if kit.hurry_from.is_some() {
+            self.give_notice(kit);
+            if let Some(next) = self.drain(kit) {
+                return next;
+            }
+        }
+        if self.observer.fault().is_some()
+            && let Some(next) = self.refuse_message(kit)
+        {
+            return next;
         }
         match self.broken {
             Some(side) => self.follow_reset(side, up, down, kit),
@@ -54,17 +65,24 @@ impl Flow {
         if self.broken == Some(Side::Upstream) {
             return Progress::Over;
         }
+        let (connection, had_ended) = (self.account.connection(), self.up.ended);
+        let is_refused = self.observer.fault().is_some();
         let Some(upstream) = &mut self.upstream else { return Progress::Over };
-        let (observer, mut verdict) = (&mut self.observer, None);
-        let may_splice = observer.is_done();
-        let turned = self.up.turn(&mut self.client, upstream, kit, may_splice, |bytes| {
-            verdict = observer.client(bytes);
-        });
-        if let Some(verdict) = verdict {
+        if is_refused {
+            // What follows a refused message is not read.
+            let pushed = self.up.transit.push(upstream, kit).map(|()| Progress::Waits);
+            return self.settle(pushed.map_err(Fault::Sink), Side::Client, Side::Upstream);
+        }
+        let (observer, exchanges) = (&mut self.observer, &mut self.exchanges);
+        let mut watch = Watch { peer: Peer::Client, observer, exchanges, connection, verdict: None };
+        let turned = self.up.turn(&mut self.client, upstream, kit, &mut watch);
+        if let Some(verdict) = watch.verdict {
             self.decide(verdict, kit);
         }
         let progress = self.settle(turned, Side::Client, Side::Upstream);
-        self.note_end(self.up.ended, Side::Client);
+        if self.up.ended && !had_ended {
+            return self.client_ended(progress, kit);
+        }
         progress
     }
 
@@ -72,23 +90,48 @@ impl Flow {
         if self.broken == Some(Side::Client) {
             return Progress::Over;
         }
+        let (connection, had_ended) = (self.account.connection(), self.down.ended);
         let Some(upstream) = &mut self.upstream else { return Progress::Over };
-        let (observer, mut verdict) = (&mut self.observer, None);
-        let may_splice = observer.is_done();
-        let turned = self.down.turn(upstream, &mut self.client, kit, may_splice, |bytes| {
-            verdict = observer.server(bytes);
-        });
-        if let Some(verdict) = verdict {
+        let (observer, exchanges) = (&mut self.observer, &mut self.exchanges);
+        let mut watch = Watch { peer: Peer::Server, observer, exchanges, connection, verdict: None };
+        let turned = self.down.turn(upstream, &mut self.client, kit, &mut watch);
+        if let Some(verdict) = watch.verdict {
             self.decide(verdict, kit);
         }
         let progress = self.settle(turned, Side::Upstream, Side::Client);
-        self.note_end(self.down.ended, Side::Upstream);
+        if self.down.ended && !had_ended && self.broken.is_none() {
+            self.account.first_end(Side::Upstream, How::Fin);
+            self.tell_observer(Peer::Server, kit);
+        }
+        // What the server said may settle what the client's bytes are.
+        self.let_go(kit);
         progress
     }
 
-    fn note_end(&mut self, ended: bool, side: Side) {
-        if ended && self.broken.is_none() {
-            self.account.first_end(side, How::Fin);
+    /// The client's bytes have come to their end.
+    fn client_ended(&mut self, progress: Progress, kit: &mut Kit) -> Progress {
+        if self.broken.is_none() {
+            self.account.first_end(Side::Client, How::Fin);
+            self.tell_observer(Peer::Client, kit);
+        }
+        self.give_up_detection(DecidedBy::Eof, kit);
+        if self.up.transit.is_empty() { progress } else { Progress::Waits }
+    }
+
+    fn tell_observer(&mut self, peer: Peer, kit: &mut Kit) {
+        let connection = self.account.connection();
+        self.observer.ended(peer, &mut Counter { exchanges: &mut self.exchanges, connection, kit });
+    }
+
+    /// Passes on those of the client's bytes that were held back and are settled now.
+    pub(super) fn let_go(&mut self, kit: &mut Kit) {
+        let settled = self.up.withheld().saturating_sub(self.observer.client_held());
+        if settled == 0 || !self.observer.is_decided() {
+            return;
+        }
+        let Some(upstream) = &mut self.upstream else { return };
+        if let Err(Fault::Sink(error) | Fault::Source(error)) = self.up.let_go(settled, upstream, kit) {
+            self.break_side(Side::Upstream, Some(error));
         }
     }
 
@@ -110,7 +153,7 @@ impl Flow {
         }
     }
 
-    fn break_side(&mut self, side: Side, error: Option<io::Error>) {
+    pub(super) fn break_side(&mut self, side: Side, error: Option<io::Error>) {
         let errno = error.as_ref().and_then(io::Error::raw_os_error).unwrap_or(socket::RESET);
         let end = match side {
             Side::Client => Some(&mut self.client),
@@ -183,12 +226,12 @@ impl Flow {
 
     /// The nearest of the time-outs that a relaying flow is under.
     pub(super) fn relay_deadline(&self, kit: &Kit) -> Moment {
-        let detect = if self.observer.is_done() {
+        let detect = if self.observer.is_decided() {
             Moment::NEVER
         } else {
             self.account.opened().after(kit.config.detect_timeout)
         };
-        detect.min(self.stall_check).min(self.quiet_deadline(kit).0)
+        detect.min(self.stall_check).min(self.quiet_deadline(kit).0).min(self.drain_deadline(kit))
     }
 
     /// When a flow on which nothing moves is closed, and what for.
@@ -210,6 +253,9 @@ impl Flow {
         let (quiet, ending) = self.quiet_deadline(kit);
         if quiet <= kit.now {
             return Next::Close(ending);
+        }
+        if let Some(next) = self.drain(kit) {
+            return next;
         }
         if self.stall_check <= kit.now {
             self.check_for_stall(kit);

@@ -38,12 +38,13 @@ impl Pipe {
         self.held == 0
     }
 
-    /// Takes what `from` has, up to the pipe's size. `Ok(0)` is its end. Only for an empty pipe: on a full one
+    /// Takes what `from` has, up to `most` and the pipe's size. `Ok(0)` is its end. Only for an empty pipe: on a full one
     /// `WouldBlock` would not say which of the two is not ready.
-    pub fn fill(&mut self, from: &TcpStream) -> io::Result<usize> {
+    pub fn fill(&mut self, from: &TcpStream, most: u64) -> io::Result<usize> {
         debug_assert!(self.is_empty(), "an empty pipe is filled");
         let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
-        let count = splice(from, None, &self.write, None, self.size as usize, flags)?;
+        let room = u64::from(self.size).min(most) as usize;
+        let count = splice(from, None, &self.write, None, room, flags)?;
         self.held += count as u32;
         Ok(count)
     }

@@ -1,70 +1,258 @@
-//! Who watches a connection's bytes as they pass. An observer never changes, holds or delays a byte.
+//! Who watches a connection's bytes as they pass. An observer never changes or delays a byte; where it was asked to be
+//! strict, it holds back what it is not sure of.
 
-use crate::wire::detect::{DecidedBy, Detector, Verdict};
+use crate::wire::detect::{DecidedBy, Detector, Protocol, Verdict};
+use crate::wire::event::{Peer, Sink};
+use crate::wire::h2::Scratch;
+use crate::wire::{h1, h2};
 
-/// The watcher of one connection. The observers of HTTP will stand beside these.
+/// The watcher of one connection.
 #[derive(Debug, Default)]
 pub enum Observer {
     /// No byte has come yet.
     #[default]
     Fresh,
     /// The first bytes left it open what this is.
-    Detecting(Box<Detector>),
+    Detecting(Box<Undecided>),
+    /// HTTP/1.
+    Http1(Box<h1::Observer>),
+    /// HTTP/2.
+    Http2(Box<h2::Observer>),
     /// Nothing more to find out: the bytes need not be seen.
     Opaque,
 }
 
+/// A detection, and what was shown to it for as long as this may become HTTP: an observer of HTTP begins with the
+/// first byte. The detector rules HTTP out at the latest after 64 KiB.
+#[derive(Debug, Default)]
+pub struct Undecided {
+    detector: Detector,
+    client: Vec<u8>,
+    server: Vec<u8>,
+}
+
+/// What showing bytes came to.
+#[derive(Debug)]
+pub struct Seen {
+    /// The verdict, if these bytes brought it.
+    pub verdict: Option<Verdict>,
+    /// How many bytes may pass now, those of this side that were held back before among them.
+    pub pass: usize,
+}
+
 impl Observer {
-    /// Whether bytes may pass without being shown here.
-    pub fn is_done(&self) -> bool {
-        matches!(self, Observer::Opaque)
+    /// Whether the detection is over.
+    pub fn is_decided(&self) -> bool {
+        !matches!(self, Observer::Fresh | Observer::Detecting(_))
     }
 
     /// Who has settled that this is not HTTP, while only its name is still open.
     pub fn opaque(&self) -> Option<DecidedBy> {
         match self {
-            Observer::Detecting(detector) => detector.opaque(),
-            Observer::Fresh | Observer::Opaque => None,
+            Observer::Detecting(undecided) => undecided.detector.opaque(),
+            _ => None,
         }
     }
 
-    /// The client's next bytes.
-    pub fn client(&mut self, bytes: &[u8]) -> Option<Verdict> {
-        self.show(bytes, Detector::client)
+    /// How many of `peer`'s next bytes need not be shown.
+    pub fn unseen(&self, peer: Peer) -> u64 {
+        match (self, peer) {
+            (Observer::Opaque, _) => u64::MAX,
+            (Observer::Http1(http), Peer::Client) => http.client_skip(),
+            (Observer::Http1(http), Peer::Server) => http.server_skip(),
+            (Observer::Http2(http), Peer::Client) => http.client_skip(),
+            (Observer::Http2(http), Peer::Server) => http.server_skip(),
+            (Observer::Fresh | Observer::Detecting(_), _) => 0,
+        }
     }
 
-    /// The server's next bytes.
-    pub fn server(&mut self, bytes: &[u8]) -> Option<Verdict> {
-        self.show(bytes, Detector::server)
+    /// So many of `peer`'s bytes have passed unseen.
+    pub fn skipped(&mut self, peer: Peer, count: u64, scratch: &mut Scratch, sink: &mut dyn Sink) {
+        match (self, peer) {
+            (Observer::Http1(http), Peer::Client) => http.client_skipped(count, sink),
+            (Observer::Http1(http), Peer::Server) => http.server_skipped(count, sink),
+            (Observer::Http2(http), Peer::Client) => http.client_skipped(count, scratch, sink),
+            (Observer::Http2(http), Peer::Server) => http.server_skipped(count, scratch, sink),
+            (Observer::Fresh | Observer::Detecting(_) | Observer::Opaque, _) => {}
+        }
+    }
+
+    /// `peer`'s next bytes, each once and in order, before they are passed on.
+    pub fn look(
+        &mut self,
+        peer: Peer,
+        bytes: &[u8],
+        is_strict: bool,
+        scratch: &mut Scratch,
+        sink: &mut dyn Sink,
+    ) -> Seen {
+        match self {
+            Observer::Opaque => Seen { verdict: None, pass: bytes.len() },
+            Observer::Http1(_) | Observer::Http2(_) => {
+                let pass = self.follow(peer, bytes, scratch, sink);
+                Seen { verdict: None, pass }
+            }
+            Observer::Fresh | Observer::Detecting(_) => self.detect(peer, bytes, is_strict, scratch, sink),
+        }
+    }
+
+    /// How many of the client's bytes were shown and may not pass yet.
+    pub fn client_held(&self) -> usize {
+        match self {
+            Observer::Http1(http) => http.client_held(),
+            _ => 0,
+        }
+    }
+
+    /// Why strict observation refused a message.
+    pub fn fault(&self) -> Option<h1::Fault> {
+        match self {
+            Observer::Http1(http) => http.fault(),
+            _ => None,
+        }
+    }
+
+    /// `peer` has sent its last byte.
+    pub fn ended(&mut self, peer: Peer, sink: &mut dyn Sink) {
+        if let Observer::Http1(http) = self {
+            match peer {
+                Peer::Client => http.client_end(sink),
+                Peer::Server => http.server_end(sink),
+            }
+        }
     }
 
     /// Time is up, or a side has ended: what can be said by now.
     pub fn give_up(&mut self, why: DecidedBy) -> Option<Verdict> {
-        match std::mem::replace(self, Observer::Opaque) {
-            Observer::Fresh => Some(Detector::default().give_up(why)),
-            Observer::Detecting(mut detector) => Some(detector.give_up(why)),
-            Observer::Opaque => None,
+        let verdict = match self {
+            Observer::Fresh => Detector::default().give_up(why),
+            Observer::Detecting(undecided) => undecided.detector.give_up(why),
+            _ => return None,
+        };
+        *self = Observer::Opaque;
+        Some(verdict)
+    }
+
+    fn follow(&mut self, peer: Peer, bytes: &[u8], scratch: &mut Scratch, sink: &mut dyn Sink) -> usize {
+        match (&mut *self, peer) {
+            (Observer::Http1(http), Peer::Client) => http.client(bytes, sink),
+            (Observer::Http1(http), Peer::Server) => {
+                let pass = http.server(bytes, sink);
+                if let Some(h2c) = http.take_h2c() {
+                    self.upgrade(h2c, bytes, scratch, sink);
+                }
+                pass
+            }
+            (Observer::Http2(http), Peer::Client) => {
+                http.client(bytes, scratch, sink);
+                bytes.len()
+            }
+            (Observer::Http2(http), Peer::Server) => {
+                http.server(bytes, scratch, sink);
+                bytes.len()
+            }
+            _ => bytes.len(),
         }
     }
 
+    /// `Upgrade: h2c` was answered with 101: what is behind it is HTTP/2.
+    fn upgrade(&mut self, h2c: h1::H2c, shown: &[u8], scratch: &mut Scratch, sink: &mut dyn Sink) {
+        let mut http = h2::Observer::after_upgrade(h2c.id, b"");
+        http.client(&h2c.client, scratch, sink);
+        let behind = shown.len().saturating_sub(h2c.server);
+        http.server(shown.get(behind..).unwrap_or_default(), scratch, sink);
+        *self = Observer::Http2(Box::new(http));
+    }
+
     /// Most connections are decided by their first segment, and so never need the box.
-    fn show(&mut self, bytes: &[u8], look: fn(&mut Detector, &[u8]) -> Option<Verdict>) -> Option<Verdict> {
-        match self {
-            Observer::Opaque => None,
-            Observer::Fresh => {
+    fn detect(
+        &mut self,
+        peer: Peer,
+        bytes: &[u8],
+        is_strict: bool,
+        scratch: &mut Scratch,
+        sink: &mut dyn Sink,
+    ) -> Seen {
+        let mut undecided = match std::mem::take(self) {
+            Observer::Detecting(undecided) => undecided,
+            _ => {
                 let mut detector = Detector::default();
-                let verdict = look(&mut detector, bytes);
-                *self = match verdict {
-                    Some(_) => Observer::Opaque,
-                    None => Observer::Detecting(Box::new(detector)),
-                };
-                verdict
+                if let Some(verdict) = show(&mut detector, peer, bytes) {
+                    let undecided = Undecided { detector, ..Undecided::default() };
+                    return self.decided(verdict, undecided, peer, bytes, is_strict, scratch, sink);
+                }
+                let undecided = Box::new(Undecided { detector, ..Undecided::default() });
+                return self.wait(undecided, peer, bytes, is_strict);
             }
-            Observer::Detecting(detector) => {
-                let verdict = look(detector, bytes)?;
-                *self = Observer::Opaque;
-                Some(verdict)
-            }
+        };
+        match show(&mut undecided.detector, peer, bytes) {
+            Some(verdict) => self.decided(verdict, *undecided, peer, bytes, is_strict, scratch, sink),
+            None => self.wait(undecided, peer, bytes, is_strict),
         }
+    }
+
+    fn wait(&mut self, mut undecided: Box<Undecided>, peer: Peer, bytes: &[u8], is_strict: bool) -> Seen {
+        let is_open = undecided.detector.opaque().is_none();
+        let held = undecided.client.len();
+        if is_open {
+            match peer {
+                Peer::Client => undecided.client.extend_from_slice(bytes),
+                Peer::Server => undecided.server.extend_from_slice(bytes),
+            }
+        } else {
+            (undecided.client, undecided.server) = (Vec::new(), Vec::new());
+        }
+        *self = Observer::Detecting(undecided);
+        let pass = match peer {
+            // What may become a request is not passed on before it is known to be a good one.
+            Peer::Client if is_strict && is_open => 0,
+            Peer::Client if is_strict => held + bytes.len(),
+            _ => bytes.len(),
+        };
+        Seen { verdict: None, pass }
+    }
+
+    /// Shows an observer of HTTP what the detection has seen.
+    #[expect(clippy::too_many_arguments, reason = "one call's means, passed on")]
+    fn decided(
+        &mut self,
+        verdict: Verdict,
+        undecided: Undecided,
+        peer: Peer,
+        bytes: &[u8],
+        is_strict: bool,
+        scratch: &mut Scratch,
+        sink: &mut dyn Sink,
+    ) -> Seen {
+        *self = match verdict.protocol {
+            Protocol::Http1 => Observer::Http1(Box::new(h1::Observer::new(is_strict))),
+            Protocol::Http2 => Observer::Http2(Box::new(h2::Observer::new())),
+            _ => Observer::Opaque,
+        };
+        let before = match peer {
+            Peer::Client => undecided.client.len(),
+            Peer::Server => undecided.server.len(),
+        };
+        if matches!(self, Observer::Opaque) {
+            let held = if is_strict && peer == Peer::Client { before } else { 0 };
+            return Seen { verdict: Some(verdict), pass: held + bytes.len() };
+        }
+        let held = self.follow(Peer::Client, &undecided.client, scratch, sink);
+        self.follow(Peer::Server, &undecided.server, scratch, sink);
+        let pass = held + self.follow(peer, bytes, scratch, sink);
+        // Without `strict` the bytes before these have passed already.
+        let pass = if is_strict && peer == Peer::Client {
+            pass
+        } else {
+            pass.saturating_sub(before).min(bytes.len())
+        };
+        Seen { verdict: Some(verdict), pass }
+    }
+}
+
+fn show(detector: &mut Detector, peer: Peer, bytes: &[u8]) -> Option<Verdict> {
+    match peer {
+        Peer::Client => detector.client(bytes),
+        Peer::Server => detector.server(bytes),
     }
 }

@@ -47,6 +47,31 @@ pub fn http1(status: u16, cause: &str) -> Vec<u8> {
     Http1 { status, cause, to_head: false, keep_alive: false }.bytes()
 }
 
+/// HTTP/2: an empty SETTINGS, which must come first, and a GOAWAY that leaves no stream out of account: none was
+/// processed, so each may be tried again elsewhere (RFC 9113, sections 3.4 and 6.8).
+pub fn http2_goaway(cause: &str) -> Vec<u8> {
+    let cause = clean(cause);
+    let mut bytes = vec![0, 0, 0, 4, 0, 0, 0, 0, 0];
+    goaway(&mut bytes, 0, cause.as_bytes());
+    bytes
+}
+
+/// A GOAWAY that refuses no stream: the client is asked to open no more (RFC 9113, section 6.8).
+pub fn http2_shutdown() -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(17);
+    goaway(&mut bytes, 0x7fff_ffff, b"");
+    bytes
+}
+
+fn goaway(out: &mut Vec<u8>, last_stream: u32, debug: &[u8]) {
+    let length = u32::try_from(8 + debug.len()).unwrap_or(8).to_be_bytes();
+    out.extend_from_slice(&length[1..]);
+    out.extend_from_slice(&[7, 0, 0, 0, 0, 0]);
+    out.extend_from_slice(&last_stream.to_be_bytes());
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(debug);
+}
+
 /// The reason phrases of RFC 9110, section 15, RFC 6585 and RFC 5842, for what wayside says.
 fn reason(status: u16) -> &'static str {
     match status {

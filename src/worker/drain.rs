@@ -24,6 +24,14 @@ impl Worker {
     fn begin_drain(&mut self) {
         info!("draining: {} connections", self.flows.len());
         self.draining = Some(self.kit.now.after(self.kit.config.drain_timeout));
+        let patience = self.kit.config.drain_timeout * 4 / 5;
+        self.kit.hurry_from = Some(self.kit.now.after(patience));
+        for (slot, flow) in &mut self.flows {
+            if !flow.queued {
+                flow.queued = true;
+                self.queue.push_back(slot as u32);
+            }
+        }
         for index in 0..self.listeners.len() {
             let Some(listener) = self.listeners.get_mut(index) else { continue };
             if listener.serves_while_draining() {

@@ -36,6 +36,8 @@ impl Subject for View<'_> {
             flow.report(self.kit);
         }
         self.kit.metrics.set(Counter::LogDropped, sys::stderr::dropped());
+        self.kit.metrics.set(Counter::AccessLogLines, self.kit.access_log.lines());
+        self.kit.metrics.set(Counter::AccessLogDropped, self.kit.access_log.dropped());
     }
 
     fn metrics(&self) -> &Metrics {

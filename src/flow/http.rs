@@ -1,0 +1,264 @@
+//! The HTTP exchanges of one connection: events become metrics and lines of the access log.
+
+use crate::access_log::Record;
+use crate::base::address::Address;
+use crate::base::time::Moment;
+use crate::flow::Side;
+use crate::flow::ledger::How;
+use crate::kit::Kit;
+use crate::metrics::{Direction, HttpId, Outcome, TargetId};
+use crate::wire::event::{Event, Id, Peer, RequestHead, Sink, Version};
+use std::time::{Duration, SystemTime};
+
+/// What is known of the connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Connection {
+    /// Inbound or outbound.
+    pub direction: Direction,
+    /// The target's series.
+    pub label: TargetId,
+    /// The client's address.
+    pub source: Address,
+    /// The address dialled last.
+    pub target: Option<Address>,
+}
+
+/// The exchanges that are open, and the authority that the last request named.
+#[derive(Debug, Default)]
+pub struct Exchanges {
+    /// By the id that the observer gives.
+    open: Vec<Option<Exchange>>,
+    authority: Box<[u8]>,
+    series: Option<HttpId>,
+}
+
+#[derive(Debug)]
+struct Exchange {
+    series: HttpId,
+    began: Moment,
+    /// From the request's head to the response's.
+    latency: Option<Duration>,
+    status: u16,
+    version: Version,
+    is_grpc: bool,
+    /// The outcome stands in the metrics; what is left is the exchange's end.
+    is_counted: bool,
+    /// For the access log only.
+    line: Option<Box<Line>>,
+}
+
+/// What the access log wants of a request's head.
+#[derive(Debug)]
+struct Line {
+    began: SystemTime,
+    method: Box<[u8]>,
+    authority: Box<[u8]>,
+    target: Box<[u8]>,
+    user_agent: Box<[u8]>,
+    referer: Box<[u8]>,
+}
+
+/// Takes the observer's events, with all that is needed to count them.
+pub struct Counter<'a> {
+    /// The connection's exchanges; made with the first event.
+    pub exchanges: &'a mut Option<Box<Exchanges>>,
+    /// The connection.
+    pub connection: Connection,
+    /// The worker's means.
+    pub kit: &'a mut Kit,
+}
+
+impl Sink for Counter<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Request { id, head } => self.request(id, &head),
+            Event::Response { id, status, .. } => self.response(id, status),
+            Event::ResponseEnd { id, grpc_status } => self.finish(id, grpc_status, ""),
+            Event::Tunnel { id } => self.count(id, None, ""),
+            Event::Reset { id, by, code } => {
+                let error = reset(self.version(id), by, code);
+                self.finish(id, None, error);
+            }
+            Event::Blind { reason } => {
+                self.kit.metrics.blind(self.connection.direction, reason);
+                self.finish_all("blind");
+            }
+            Event::RequestEnd { .. } | Event::Informational { .. } => {}
+        }
+    }
+}
+
+impl Counter<'_> {
+    fn request(&mut self, id: Id, head: &RequestHead<'_>) {
+        let exchanges = self.exchanges.get_or_insert_default();
+        let series = exchanges.series(head.authority, self.connection.label, self.kit);
+        self.kit.metrics.request(series);
+        let exchange = Exchange {
+            series,
+            began: self.kit.now,
+            latency: None,
+            status: 0,
+            version: head.version,
+            is_grpc: head.is_grpc,
+            is_counted: false,
+            line: self.kit.access_log.is_on().then(|| Box::new(Line::of(head))),
+        };
+        let place = usize::from(id.0);
+        if exchanges.open.len() <= place {
+            exchanges.open.resize_with(place + 1, || None);
+        }
+        if let Some(free) = exchanges.open.get_mut(place) {
+            *free = Some(exchange);
+        }
+    }
+
+    fn response(&mut self, id: Id, status: u16) {
+        let now = self.kit.now;
+        if let Some(exchange) = self.exchange(id) {
+            exchange.status = status;
+            exchange.latency = Some(now.since(exchange.began));
+        }
+    }
+
+    /// The outcome is known: it goes into the metrics, once.
+    fn count(&mut self, id: Id, grpc_status: Option<u32>, error: &'static str) {
+        let Some(exchange) = self.exchange(id).filter(|exchange| !exchange.is_counted) else { return };
+        exchange.is_counted = true;
+        let outcome = Outcome { status: exchange.status, is_grpc: exchange.is_grpc, grpc_status, error };
+        let (series, latency) = (exchange.series, exchange.latency);
+        self.kit.metrics.response(series, outcome, latency);
+    }
+
+    /// The exchange is over: counted and logged.
+    pub fn finish(&mut self, id: Id, grpc_status: Option<u32>, error: &'static str) {
+        self.count(id, grpc_status, error);
+        let place = self.exchanges.as_mut().and_then(|all| all.open.get_mut(usize::from(id.0)));
+        let Some(exchange) = place.and_then(Option::take) else { return };
+        if let Some(line) = &exchange.line {
+            self.log(&exchange, line, grpc_status, error);
+        }
+    }
+
+    /// All that are open are over.
+    pub fn finish_all(&mut self, error: &'static str) {
+        let count = self.exchanges.as_ref().map_or(0, |all| all.open.len());
+        for place in 0..count {
+            if let Ok(id) = u16::try_from(place) {
+                self.finish(Id(id), None, error);
+            }
+        }
+    }
+
+    /// We answer for the upstream, which was not to be had.
+    pub fn answer_all(&mut self, status: u16, error: &'static str) {
+        let count = self.exchanges.as_ref().map_or(0, |all| all.open.len());
+        for place in 0..count {
+            if let Ok(id) = u16::try_from(place) {
+                self.response(Id(id), status);
+                self.finish(Id(id), None, error);
+            }
+        }
+    }
+
+    fn exchange(&mut self, id: Id) -> Option<&mut Exchange> {
+        self.exchanges.as_mut()?.open.get_mut(usize::from(id.0))?.as_mut()
+    }
+
+    fn version(&mut self, id: Id) -> Version {
+        self.exchange(id).map_or(Version::Http11, |exchange| exchange.version)
+    }
+
+    fn log(&mut self, exchange: &Exchange, line: &Line, grpc_status: Option<u32>, error: &'static str) {
+        let record = Record {
+            began: line.began,
+            direction: self.connection.direction,
+            client: self.connection.source.into(),
+            upstream: self.connection.target.map(Into::into),
+            method: &line.method,
+            authority: &line.authority,
+            target: &line.target,
+            version: exchange.version,
+            status: exchange.status,
+            request_bytes: None,
+            response_bytes: None,
+            duration: self.kit.now.since(exchange.began),
+            user_agent: &line.user_agent,
+            referer: &line.referer,
+            protocol: if exchange.version == Version::Http2 { "http/2" } else { "http/1" },
+            error,
+            grpc_status,
+        };
+        self.kit.access_log.write(&record);
+    }
+}
+
+impl Exchanges {
+    /// The series of `authority`: the same as the last request's on most connections.
+    fn series(&mut self, authority: &[u8], label: TargetId, kit: &mut Kit) -> HttpId {
+        if let Some(series) = self.series
+            && *self.authority == *authority
+        {
+            return series;
+        }
+        let name = String::from_utf8_lossy(authority).to_ascii_lowercase();
+        let series = kit.metrics.http(label, &name);
+        self.authority = authority.into();
+        self.series = Some(series);
+        series
+    }
+}
+
+impl Line {
+    fn of(head: &RequestHead<'_>) -> Line {
+        Line {
+            began: SystemTime::now(),
+            method: head.method.into(),
+            authority: head.authority.into(),
+            target: head.target.into(),
+            user_agent: head.user_agent.into(),
+            referer: head.referer.into(),
+        }
+    }
+}
+
+/// The `error` label of an exchange that was given up.
+fn reset(version: Version, by: Peer, code: u32) -> &'static str {
+    match (version, by) {
+        (Version::Http2, _) => http2_code(code),
+        (_, Peer::Client) => "client_closed",
+        (_, Peer::Server) => "server_closed",
+    }
+}
+
+/// RFC 9113, section 7, written as Linkerd does.
+fn http2_code(code: u32) -> &'static str {
+    match code {
+        0x0 => "h2(NO_ERROR)",
+        0x1 => "h2(PROTOCOL_ERROR)",
+        0x2 => "h2(INTERNAL_ERROR)",
+        0x3 => "h2(FLOW_CONTROL_ERROR)",
+        0x4 => "h2(SETTINGS_TIMEOUT)",
+        0x5 => "h2(STREAM_CLOSED)",
+        0x6 => "h2(FRAME_SIZE_ERROR)",
+        0x7 => "h2(REFUSED_STREAM)",
+        0x8 => "h2(CANCEL)",
+        0x9 => "h2(COMPRESSION_ERROR)",
+        0xa => "h2(CONNECT_ERROR)",
+        0xb => "h2(ENHANCE_YOUR_CALM)",
+        0xc => "h2(INADEQUATE_SECURITY)",
+        0xd => "h2(HTTP_1_1_REQUIRED)",
+        _ => "h2(unknown)",
+    }
+}
+
+/// The `error` label of exchanges that were open when the connection ended.
+pub fn cut_off(first_end: Option<(Side, How)>) -> &'static str {
+    match first_end {
+        Some((Side::Client, How::Fin)) => "client_closed",
+        Some((Side::Client, _)) => "client_reset",
+        Some((Side::Upstream, How::Fin)) => "server_closed",
+        Some((Side::Upstream, How::Refused)) => "no_upstream",
+        Some((Side::Upstream, How::Failed(_))) => "server_reset",
+        None => "closed",
+    }
+}

@@ -1,0 +1,60 @@
+//! Shows a lane's bytes to the flow's observer, and its events to the ledger.
+
+use crate::flow::http::{Connection, Counter, Exchanges};
+use crate::flow::lane::Watcher;
+use crate::kit::Kit;
+use crate::wire::detect::Verdict;
+use crate::wire::event::Peer;
+use crate::wire::h2::Scratch;
+use crate::wire::observer::Observer;
+
+/// The watcher of one lane, for one turn.
+pub struct Watch<'a> {
+    /// Whose bytes these are.
+    pub peer: Peer,
+    /// The flow's observer.
+    pub observer: &'a mut Observer,
+    /// The flow's exchanges.
+    pub exchanges: &'a mut Option<Box<Exchanges>>,
+    /// The flow, as far as metrics and log want to know it.
+    pub connection: Connection,
+    /// The verdict, if this turn brought it.
+    pub verdict: Option<Verdict>,
+}
+
+impl Watch<'_> {
+    /// Lends the observer what it needs besides the bytes.
+    fn with<R>(
+        &mut self,
+        kit: &mut Kit,
+        what: impl FnOnce(&mut Observer, &mut Scratch, &mut Counter<'_>) -> R,
+    ) -> R {
+        let mut scratch = std::mem::take(&mut kit.scratch);
+        let mut counter = Counter { exchanges: self.exchanges, connection: self.connection, kit };
+        let result = what(self.observer, &mut scratch, &mut counter);
+        kit.scratch = scratch;
+        result
+    }
+}
+
+impl Watcher for Watch<'_> {
+    fn unseen(&self) -> u64 {
+        self.observer.unseen(self.peer)
+    }
+
+    fn skipped(&mut self, count: u64, kit: &mut Kit) {
+        let peer = self.peer;
+        self.with(kit, |observer, scratch, sink| observer.skipped(peer, count, scratch, sink));
+    }
+
+    fn look(&mut self, bytes: &[u8], kit: &mut Kit) -> usize {
+        if matches!(self.observer, Observer::Opaque) {
+            return bytes.len();
+        }
+        let (peer, is_strict) = (self.peer, kit.config.http_strict);
+        let seen =
+            self.with(kit, |observer, scratch, sink| observer.look(peer, bytes, is_strict, scratch, sink));
+        self.verdict = seen.verdict.or(self.verdict.take());
+        seen.pass
+    }
+}

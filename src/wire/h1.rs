@@ -10,6 +10,7 @@
 //! | LF for CRLF in a head or trailer section | a line's end, as httparse and RFC 9112, section 2.2, take it |
 //! | empty lines before a head | nothing (strict: one CRLF before a request, none before a response) |
 //! | a folded field line (`obs-fold`) | one line, unless the field decides framing: then blind |
+//! | a target with bytes from 0x80 up, UTF-8 or not | itself |
 //! | `Content-Length` several times with one value | that value (RFC 9112, section 6.3, point 5) |
 //! | `Content-Length` with leading zeros | decimal |
 //! | `Transfer-Encoding` whose last coding is `chunked` | chunked |

@@ -3,22 +3,26 @@
 //! [`Observer`] is shown the bytes of both sides and says what they meant. It changes nothing. What it cannot follow
 //! with certainty makes it blind, or, where it was asked to be strict, is refused before it has passed.
 //!
-//! What is followed though it is not as it should be (strict refuses all of it):
+//! What is followed though it is not as it should be, or not read alike by all:
 //!
-//! | found | taken as |
-//! |---|---|
-//! | LF for CRLF in a head or trailer section | a line's end, as httparse and RFC 9112, section 2.2, take it |
-//! | empty lines before a head | nothing (strict: one CRLF before a request, none before a response) |
-//! | a folded field line (`obs-fold`) | one line, unless the field decides framing: then blind |
-//! | `Content-Length` several times with one value | that value (RFC 9112, section 6.3, point 5) |
-//! | `Content-Length` with leading zeros | decimal |
-//! | `Transfer-Encoding` whose last coding is `chunked` | chunked |
-//! | `Content-Length` or `Transfer-Encoding` with 1xx, 204, 304, a HEAD's or CONNECT's answer | no body |
-//! | blanks after a chunk's size, any byte but CR and LF in its extension | nothing |
-//! | `Host` several times, or differing from the target's authority | the first; the target's authority |
-//! | a status above 599 | a final response |
+//! | found | taken as | strict |
+//! |---|---|---|
+//! | LF for CRLF in a head or trailer section | a line's end, as httparse and RFC 9112, section 2.2, take it | refused |
+//! | empty lines before a head | nothing | one CRLF before a request passes |
+//! | a folded field line (`obs-fold`) | one line; blind, if the field decides framing | refused |
+//! | a target with bytes from 0x80 up, UTF-8 or not | itself | refused |
+//! | `Content-Length` several times with one value | that value (RFC 9112, section 6.3, point 5) | refused |
+//! | `Content-Length` with leading zeros | decimal | refused |
+//! | `Transfer-Encoding` with codings before `chunked` | chunked | refused, 501 |
+//! | a length or coding in 1xx, 204 and a CONNECT's 2xx | no body | refused, but for a length of 0 |
+//! | a length or coding in 304 and a HEAD's answer | no body | passes |
+//! | blanks after a chunk's size, any byte but CR and LF in its extension | nothing | refused |
+//! | `Host` missing from HTTP/1.1, several times, or no host | the first, or none | refused |
+//! | `Host` other than the target's authority | the target's authority | passes: framing is not in doubt |
+//! | a GET or HEAD with a body | a body | passes |
+//! | a status above 599 | a final response | passes |
 //!
-//! Bounds: a head or trailer section has at most [`MAX_HEAD`] bytes and [`MAX_FIELDS`] fields, a chunk's size
+//! Bounds: a head or trailer section has at most [`MAX_HEAD`] bytes, a head [`MAX_FIELDS`] fields, a trailer section 64, a chunk's size
 //! line [`MAX_CHUNK_LINE`] bytes, and at most [`MAX_OPEN`] exchanges are open at once; at most [`MAX_EARLY`] bytes wait
 //! behind a request that may become a tunnel. Beyond each of them the observer is blind (strict: refuses).
 //!
@@ -48,7 +52,7 @@ pub use reason::{Fault, Reason};
 /// The most bytes of a head, its empty line included, or of a trailer section.
 pub const MAX_HEAD: usize = 64 * 1024;
 
-/// The most field lines of a head or trailer section.
+/// The most field lines of a head.
 pub const MAX_FIELDS: usize = 256;
 
 /// The most bytes of the line with a chunk's size, its extensions included.

@@ -128,6 +128,12 @@ const ODD_HEADS: &[Case] = &[
         400,
     ),
     odd(
+        "a target in Latin-1",
+        &[C(b"GET http://caf\xe9.example/\xfc?\xff HTTP/1.1\r\nHost: h\r\n\r\n"), S(OK0)],
+        "> 0 GET [caf\u{fffd}.example] http://caf\u{fffd}.example/\u{fffd}?\u{fffd}; >| 0; < 0 200; <| 0",
+        400,
+    ),
+    odd(
         "LF only",
         &[C(b"GET / HTTP/1.1\nHost: h\n\n"), S(b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok")],
         PLAIN,

@@ -68,7 +68,7 @@ const CODING: Lenient = Blind("transfer-encoding");
 
 #[test]
 fn request_lines() {
-    let payloads: [(&[u8], Lenient, Strict); 24] = [
+    let payloads: [(&[u8], Lenient, Strict); 26] = [
         (b"GET  / HTTP/1.1\r\nHost: h\r\n\r\n", MALFORMED, Refuse(400)),
         (b"GET /  HTTP/1.1\r\nHost: h\r\n\r\n", MALFORMED, Refuse(400)),
         (b"GET / HTTP/1.1 \r\nHost: h\r\n\r\n", MALFORMED, Refuse(400)),
@@ -86,7 +86,9 @@ fn request_lines() {
         (b"GET /\r\n\r\n", MALFORMED, Refuse(400)),
         (b"GET / HTTP/1.1\x0b\r\nHost: h\r\n\r\n", MALFORMED, Refuse(400)),
         (b"(GET) / HTTP/1.1\r\nHost: h\r\n\r\n", MALFORMED, Refuse(400)),
-        (b"GET /\xff HTTP/1.1\r\nHost: h\r\n\r\n", MALFORMED, Refuse(400)),
+        (b"GET /\xff HTTP/1.1\r\nHost: h\r\n\r\n", Follow(">| 0"), Refuse(400)),
+        (b"G\xffT / HTTP/1.1\r\nHost: h\r\n\r\n", MALFORMED, Refuse(400)),
+        (b"GET /\xff  HTTP/1.1\r\nHost: h\r\n\r\n", MALFORMED, Refuse(400)),
         (b"GET /\xc3\xa9 HTTP/1.1\r\nHost: h\r\n\r\n", Follow(">| 0"), Refuse(400)),
         (b"GET /#x HTTP/1.1\r\nHost: h\r\n\r\n", Follow(">| 0"), Refuse(400)),
         (b"GET http:/// HTTP/1.1\r\nHost: h\r\n\r\n", Follow(">| 0"), Refuse(400)),

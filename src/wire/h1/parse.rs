@@ -35,14 +35,15 @@ pub(super) fn request<'a>(
     is_strict: bool,
     scratch: &'a mut Vec<u8>,
 ) -> Result<Option<Request<'a>>, Reason> {
-    match request_unfolded(bytes, is_strict) {
+    match request_plain(bytes, is_strict) {
         Err(Failure::Fold) if !is_strict => {}
+        Err(Failure::Token) if !is_strict => return latin(bytes, scratch),
         other => return other.map_err(Failure::reason),
     }
     if !unfold(bytes, scratch)? {
         return Ok(None);
     }
-    request_unfolded(scratch, is_strict).map_err(Failure::reason)
+    request_plain(scratch, is_strict).map_err(Failure::reason)
 }
 
 /// A response's head, if `bytes` begin with a whole one. `scratch` is written to only for folded lines.
@@ -51,27 +52,29 @@ pub(super) fn response(
     is_strict: bool,
     scratch: &mut Vec<u8>,
 ) -> Result<Option<Response>, Reason> {
-    match response_unfolded(bytes, is_strict) {
+    match response_plain(bytes, is_strict) {
         Err(Failure::Fold) if !is_strict => {}
         other => return other.map_err(Failure::reason),
     }
     if !unfold(bytes, scratch)? {
         return Ok(None);
     }
-    response_unfolded(scratch, is_strict).map_err(Failure::reason)
+    response_plain(scratch, is_strict).map_err(Failure::reason)
 }
 
 /// Why a head is not understood.
 enum Failure {
     /// Perhaps a folded line.
     Fold,
+    /// Perhaps a target that is not UTF-8.
+    Token,
     For(Reason),
 }
 
 impl Failure {
     fn reason(self) -> Reason {
         match self {
-            Failure::Fold => Reason::MalformedHead,
+            Failure::Fold | Failure::Token => Reason::MalformedHead,
             Failure::For(reason) => reason,
         }
     }
@@ -87,13 +90,14 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         match error {
             Error::HeaderName => Failure::Fold,
+            Error::Token => Failure::Token,
             Error::TooManyHeaders => Failure::For(Reason::HeadTooLarge),
             _ => Failure::For(Reason::MalformedHead),
         }
     }
 }
 
-fn request_unfolded(bytes: &[u8], is_strict: bool) -> Result<Option<Request<'_>>, Failure> {
+fn request_plain(bytes: &[u8], is_strict: bool) -> Result<Option<Request<'_>>, Failure> {
     let mut headers = [const { MaybeUninit::<Header<'_>>::uninit() }; MAX_FIELDS];
     let mut parsed = httparse::Request::new(&mut []);
     let Status::Complete(len) = parsed.parse_with_uninit_headers(bytes, &mut headers)? else {
@@ -132,7 +136,7 @@ fn request_unfolded(bytes: &[u8], is_strict: bool) -> Result<Option<Request<'_>>
     Ok(Some(Request { len, head, asked, framing }))
 }
 
-fn response_unfolded(bytes: &[u8], is_strict: bool) -> Result<Option<Response>, Failure> {
+fn response_plain(bytes: &[u8], is_strict: bool) -> Result<Option<Response>, Failure> {
     let mut headers = [const { MaybeUninit::<Header<'_>>::uninit() }; MAX_FIELDS];
     let mut parsed = httparse::Response::new(&mut []);
     let config = ParserConfig::default();
@@ -148,6 +152,29 @@ fn response_unfolded(bytes: &[u8], is_strict: bool) -> Result<Option<Response>, 
     let fields = Fields::read(parsed.headers, is_strict)?;
     let framing = fields.framing(parsed.version == Some(0))?;
     Ok(Some(Response { len, status, framing, grpc_status: fields.grpc_status, is_h2c: fields.is_h2c }))
+}
+
+/// A head whose target has bytes from 0x80 up that are not UTF-8, as old clients send them: httparse is shown letters in
+/// their place.
+fn latin<'a>(bytes: &'a [u8], out: &'a mut Vec<u8>) -> Result<Option<Request<'a>>, Reason> {
+    let line = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
+    let method = memchr::memchr(b' ', bytes).unwrap_or(0);
+    let foreign = bytes.iter().take(line).position(|byte| !byte.is_ascii());
+    if foreign.is_none_or(|at| at <= method || method == 0) {
+        return Err(Reason::MalformedHead);
+    }
+    let Some(len) = super::gather::End::default().find(bytes) else { return Ok(None) };
+    out.clear();
+    out.extend_from_slice(bytes.get(..len).unwrap_or(bytes));
+    for byte in out.iter_mut().take(line).filter(|byte| !byte.is_ascii()) {
+        *byte = b'x';
+    }
+    let Some(mut request) = request_plain(out, false).map_err(Failure::reason)? else { return Ok(None) };
+    let head = &mut request.head;
+    let target = bytes.get(method.saturating_add(1)..).and_then(|rest| rest.get(..head.target.len()));
+    head.target = target.unwrap_or(head.target);
+    head.authority = authority(request.asked.has(Asked::CONNECT), head.target, head.authority);
+    Ok(Some(request))
 }
 
 /// Where the request is addressed.

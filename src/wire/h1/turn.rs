@@ -19,9 +19,11 @@ impl Observer {
                 Ok(used) => rest = rest.get(used..).unwrap_or_default(),
                 Err(reason) => self.lose(peer, reason, before.saturating_add(rest.len()), sink),
             }
-            match &mut self.side_mut(peer).stage {
-                Stage::Tunnel | Stage::Blind | Stage::Refused(_) | Stage::UntilClose => break,
-                _ => {}
+            // All the rest is of one kind.
+            if let Stage::Tunnel | Stage::Blind | Stage::Refused(_) | Stage::UntilClose =
+                self.side(peer).stage
+            {
+                break;
             }
         }
         rest.len()

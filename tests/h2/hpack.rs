@@ -202,6 +202,7 @@ fn a_lowered_limit_must_be_followed() {
     for (name, sizes, block, outcome) in [
         ("no size, an indexed field", &[100][..], "be", Err(Lost::MissingSize)),
         ("no size, a literal", &[100], "00 01 61 01 62", Err(Lost::MissingSize)),
+        ("no size, no field", &[100], "", Err(Lost::MissingSize)),
         ("a size above the new limit", &[100], "3f 46", Err(Lost::Size)),
         ("the new limit", &[100], "3f 45 be", Ok(1)),
         ("lower than the new limit", &[100], "20", Ok(0)),

@@ -35,6 +35,13 @@ fn large_field() -> Vec<u8> {
 }
 
 #[test]
+fn an_idle_connection_owns_little() {
+    assert!(size_of::<Observer>() <= 512, "{} bytes", size_of::<Observer>());
+    let watch = greeted();
+    assert_eq!((watch.observer.owned(), watch.scratch.owned()), (0, 0));
+}
+
+#[test]
 fn a_header_bomb_costs_its_bytes() {
     let mut watch = greeted();
     watch.show(C, &frame(HEADERS, ENDS, 1, &[large_field(), vec![0xbe; 60_000]].concat()));

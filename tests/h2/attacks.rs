@@ -42,6 +42,32 @@ fn an_idle_connection_owns_little() {
 }
 
 #[test]
+fn a_head_in_pieces_uses_one_buffer_for_all() {
+    let head =
+        frame(HEADERS, ENDS, 1, &block(&[("x-a", "1"), ("x-b", "2"), ("x-c", "a longer value")].repeat(10)));
+    let mut watch = greeted();
+    watch.show(C, &head[..200]);
+    assert_eq!(watch.scratch.owned(), 0);
+    assert!(watch.observer.owned() > 100);
+    watch.show(C, &head[200..]);
+    let kept = watch.scratch.owned();
+    assert!(kept > head.len() - 9 && kept <= bounds::SPARE, "{kept} bytes");
+    let streams = watch.observer.owned();
+    for nth in 1..100 {
+        watch.show(S, &reset(S, 2 * nth - 1, 7).1);
+        let head = [&head[..5], &(2 * nth + 1).to_be_bytes(), &head[9..]].concat();
+        head.chunks(7).for_each(|part| watch.show(C, part));
+        assert_eq!((watch.scratch.owned(), watch.observer.owned()), (kept, streams), "the same again");
+    }
+    let large = [&[0, 1, b'x'][..], &integer(0, 7, 30_000), &[b'v'; 30_000]].concat();
+    frame(HEADERS, ENDS, 201, &large).chunks(1000).for_each(|part| watch.show(C, part));
+    assert_eq!(last(&watch), "1 sent");
+    assert!(watch.scratch.owned() <= bounds::SPARE, "a large one is not kept");
+    watch.scratch.trim();
+    assert_eq!(watch.scratch.owned(), 0);
+}
+
+#[test]
 fn a_header_bomb_costs_its_bytes() {
     let mut watch = greeted();
     watch.show(C, &frame(HEADERS, ENDS, 1, &[large_field(), vec![0xbe; 60_000]].concat()));
@@ -158,6 +184,9 @@ fn streams_are_bounded() {
         watch.show(S, &reset(S, number, 7).1);
         assert_eq!(last(&watch), format!("{} reset by Server 7", number / 2));
     }
+    watch.show(C, &get(9001).1);
+    assert_eq!(last(&watch), "0 sent", "the lowest id");
+    watch.show(S, &reset(S, 9001, 7).1);
     assert_eq!(watch.observer.open_exchanges(), 0);
     assert!(watch.observer.owned() < 1500, "{} bytes", watch.observer.owned());
     let mut watch = greeted();

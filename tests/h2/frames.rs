@@ -169,6 +169,11 @@ fn exchanges_end_in_many_ways() {
         &["0 POST a /s/M grpc", "0 status 200", "0 answered", "0 reset by Client 8"],
     );
     means(
+        "the client too, without an error",
+        &talk(&[post(1), status(ENDS, 1, "200"), reset(C, 1, 0)]),
+        &["0 POST a /s/M grpc", "0 status 200", "0 answered", "0 reset by Client 0"],
+    );
+    means(
         "a reset of what is over",
         &talk(&[get(1), status(ENDS, 1, "200"), reset(C, 1, 8), reset(S, 1, 0)]),
         &["0 GET a /", "0 sent", "0 status 200", "0 answered"],

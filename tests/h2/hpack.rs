@@ -202,6 +202,7 @@ fn a_lowered_limit_must_be_followed() {
     for (name, sizes, block, outcome) in [
         ("no size, an indexed field", &[100][..], "be", Err(Lost::MissingSize)),
         ("no size, a literal", &[100], "00 01 61 01 62", Err(Lost::MissingSize)),
+        ("no size, no field", &[100], "", Err(Lost::MissingSize)),
         ("a size above the new limit", &[100], "3f 46", Err(Lost::Size)),
         ("the new limit", &[100], "3f 45 be", Ok(1)),
         ("lower than the new limit", &[100], "20", Ok(0)),
@@ -209,6 +210,8 @@ fn a_lowered_limit_must_be_followed() {
         ("down and up, only up told", &[0, 4096], "3f e1 1f", Err(Lost::Size)),
         ("down and up", &[0, 4096], "20 3f e1 1f", Ok(0)),
         ("down and up: the table is empty", &[0, 4096], "20 3f e1 1f be", Err(Lost::Index)),
+        ("lowered twice, the lowest told", &[50, 100], "3f 13 3f 45", Ok(0)),
+        ("lowered twice, the lowest not told", &[50, 100], "3f 31", Err(Lost::Size)),
         ("raised: nothing needs to be told", &[8192], "be", Ok(1)),
         ("raised and used", &[8192], "3f e1 3f be", Ok(1)),
     ] {

@@ -1,10 +1,13 @@
 //! The HTTP/2 observer, fed with bytes only: HPACK against its RFC, two encoders and an oracle; frames at every split
 //! point; generated, recorded, hostile and mutated conversations.
 
+mod attacks;
 mod captures;
 mod encoder;
 mod frames;
 mod hpack;
+mod mutate;
+mod oracle;
 mod property;
 mod state;
 mod support;

@@ -6,9 +6,12 @@ use wayside::wire::h2::Observer;
 use crate::frames::{C, S, data, get, reset, status, talk};
 use crate::support::*;
 
+/// Why, and by which frames.
+type Loss<'a> = (&'a str, &'a [(Peer, Vec<u8>)]);
+
 #[test]
 fn the_thread_is_lost() {
-    let lost: &[(&str, &[(Peer, Vec<u8>)])] = &[
+    let lost: &[Loss<'_>] = &[
         ("frame size", &[(C, frame(RST, 0, 1, &[0; 5]))]),
         ("frame size", &[(C, frame(SETTINGS, 0, 0, &[0; 7]))]),
         ("frame size", &[(C, frame(SETTINGS, ACK, 0, &[0; 6]))]),

@@ -81,10 +81,7 @@ impl Decoder {
 
     /// The changes of the table's size that a block begins with.
     fn sizes(&mut self, block: &mut &[u8]) -> Result<(), Lost> {
-        while let Some(&first) = block.first() {
-            if first & 0xe0 != 0x20 {
-                return if self.must_shrink.is_some() { Err(Lost::MissingSize) } else { Ok(()) };
-            }
+        while let Some(&first) = block.first().filter(|first| **first & 0xe0 == 0x20) {
             take_byte(block)?;
             let size = u32::try_from(integer(first, 5, block)?).map_err(|_| Lost::Integer)?;
             if size > self.must_shrink.take().unwrap_or(u32::MAX) || size > self.limit.most() {
@@ -95,7 +92,8 @@ impl Decoder {
             }
             self.table.resize(size);
         }
-        Ok(())
+        // Even a block of no fields has to begin with the size.
+        if self.must_shrink.is_some() { Err(Lost::MissingSize) } else { Ok(()) }
     }
 
     /// The field with that index, static or dynamic.

@@ -13,8 +13,6 @@ pub enum Known {
     Method,
     /// `:path`
     Path,
-    /// `:protocol`
-    Protocol,
     /// `:status`
     Status,
     /// `content-type`
@@ -37,7 +35,6 @@ impl Known {
             b":authority" => Known::Authority,
             b":method" => Known::Method,
             b":path" => Known::Path,
-            b":protocol" => Known::Protocol,
             b":status" => Known::Status,
             b"content-type" => Known::ContentType,
             b"grpc-status" => Known::GrpcStatus,
@@ -87,7 +84,7 @@ impl Request {
                 self.is_grpc |= field.value.get(..GRPC.len()).is_some_and(|it| it.eq_ignore_ascii_case(GRPC));
                 return;
             }
-            Known::Protocol | Known::Status | Known::GrpcStatus | Known::Other => return,
+            Known::Status | Known::GrpcStatus | Known::Other => return,
         };
         if place.end == 0 {
             let begin = text.len();

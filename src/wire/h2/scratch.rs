@@ -24,6 +24,11 @@ impl Scratch {
         *self = Scratch::default();
     }
 
+    /// Bytes of memory owned.
+    pub fn owned(&self) -> usize {
+        self.decoded.capacity() + self.text.capacity() + self.spare.capacity()
+    }
+
     /// A buffer for a header block in pieces.
     pub(super) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.spare)

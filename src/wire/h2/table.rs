@@ -11,6 +11,10 @@ use super::fields::{Field, Known};
 /// What RFC 7541 counts for an entry beside its text.
 const OVERHEAD: u32 = 32;
 
+/// What is taken at first: the head of an ordinary request fits.
+const FIRST: usize = 320;
+const FIRST_ENTRIES: usize = 16;
+
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     at: u32,
@@ -76,6 +80,9 @@ impl Table {
         let at = self.text.len() as u32;
         self.text.extend_from_slice(field.name);
         self.text.extend_from_slice(field.value);
+        if self.entries.capacity() == 0 {
+            self.entries.reserve_exact(FIRST_ENTRIES);
+        }
         self.entries.push_back(Entry { at, ..entry });
         self.size += size;
     }
@@ -108,7 +115,7 @@ impl Table {
         let needed = self.text.len() + more;
         // With a quarter free, the next closing up is a quarter of the buffer away.
         if needed > self.text.capacity() / 4 * 3 {
-            let wanted = needed + needed / 2;
+            let wanted = (needed + needed / 2).max(FIRST);
             self.text.reserve_exact(wanted.saturating_sub(self.text.len()));
         }
     }

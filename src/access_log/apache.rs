@@ -1,24 +1,24 @@
 //! A record in the combined format of Apache httpd:
 //! `%h %l %u [%d/%b/%Y:%H:%M:%S +0000] "%r" %>s %b "%{Referer}i" "%{User-agent}i"`.
 
-use super::line::{CUT, FIELD, Record, TARGET, bounded, canonical, hex, version};
+use super::line::{CUT, FIELD, Record, TARGET, bounded, decimal, hex, ip, put, version};
 use super::time::Utc;
-use std::io::Write;
 
-/// Appends the line. Writing to a Vec never fails, here and below.
+/// Appends the line.
 pub(super) fn write(out: &mut Vec<u8>, record: &Record<'_>) {
-    let _ = write!(out, "{} - - [", canonical(record.client).ip());
+    ip(out, record.client.ip());
+    put(out, &[" - - ["]);
     Utc::of(record.began).write_apache(out);
-    out.extend_from_slice(b"] \"");
+    put(out, &["] \""]);
     field(out, record.method, FIELD, Spaces::Escaped);
     out.push(b' ');
     field(out, record.target, TARGET, Spaces::Escaped);
-    let _ = write!(out, " {}\" ", version(record.version));
+    put(out, &[" ", version(record.version), "\" "]);
     number_or_dash(out, u64::from(record.status));
     out.push(b' ');
     number_or_dash(out, record.response_bytes.unwrap_or(0));
     for header in [record.referer, record.user_agent] {
-        out.extend_from_slice(b" \"");
+        put(out, &[" \""]);
         field(out, header, FIELD, Spaces::Kept);
         out.push(b'"');
     }
@@ -26,10 +26,11 @@ pub(super) fn write(out: &mut Vec<u8>, record: &Record<'_>) {
 }
 
 fn number_or_dash(out: &mut Vec<u8>, number: u64) {
-    let _ = match number {
-        0 => out.write_all(b"-"),
-        _ => write!(out, "{number}"),
-    };
+    if number == 0 {
+        out.push(b'-');
+    } else {
+        decimal(out, number, 1);
+    }
 }
 
 /// A space inside the method or the target would make one part of the request line two.

@@ -1,27 +1,24 @@
 //! A record as a JSON object on one line. Keys that Linkerd's access log has too are called as there.
 
-use super::line::{CUT, FIELD, Record, TARGET, bounded, canonical, hex, version};
+use super::line::{CUT, FIELD, Record, TARGET, addr, bounded, decimal, hex, put, version};
 use super::time::Utc;
-use std::io::Write;
 
-/// Appends the line. Writing to a Vec never fails, here and below.
+/// Appends the line.
 pub(super) fn write(out: &mut Vec<u8>, record: &Record<'_>) {
-    out.extend_from_slice(b"{\"timestamp\":\"");
+    put(out, &["{\"timestamp\":\""]);
     Utc::of(record.began).write_rfc3339(out);
-    let _ = write!(
-        out,
-        "\",\"direction\":\"{}\",\"client.addr\":\"{}\"",
-        record.direction.as_str(),
-        canonical(record.client)
-    );
+    put(out, &["\",\"direction\":\"", record.direction.as_str(), "\",\"client.addr\":\""]);
+    addr(out, record.client);
     if let Some(upstream) = record.upstream {
-        let _ = write!(out, ",\"target.addr\":\"{}\"", canonical(upstream));
+        put(out, &["\",\"target.addr\":\""]);
+        addr(out, upstream);
     }
+    put(out, &["\""]);
     let mut cuts = Cuts::default();
     cuts.field(out, "method", record.method, FIELD);
     cuts.field(out, "host", record.authority, FIELD);
     cuts.field(out, "uri", record.target, TARGET);
-    let _ = write!(out, ",\"version\":\"{}\"", version(record.version));
+    put(out, &[",\"version\":\"", version(record.version), "\""]);
     number(out, "status", (record.status != 0).then_some(u64::from(record.status)));
     number(out, "grpc_status", record.grpc_status.map(u64::from));
     number(out, "request_bytes", record.request_bytes);
@@ -29,14 +26,15 @@ pub(super) fn write(out: &mut Vec<u8>, record: &Record<'_>) {
     number(out, "total_ns", Some(u64::try_from(record.duration.as_nanos()).unwrap_or(u64::MAX)));
     cuts.field(out, "user_agent", record.user_agent, FIELD);
     cuts.field(out, "referer", record.referer, FIELD);
-    let _ = write!(out, ",\"protocol\":\"{}\",\"error\":\"{}\"", record.protocol, record.error);
+    put(out, &[",\"protocol\":\"", record.protocol, "\",\"error\":\"", record.error, "\""]);
     cuts.finish(out);
-    out.extend_from_slice(b"}\n");
+    put(out, &["}\n"]);
 }
 
 fn number(out: &mut Vec<u8>, key: &str, value: Option<u64>) {
     if let Some(value) = value {
-        let _ = write!(out, ",\"{key}\":{value}");
+        put(out, &[",\"", key, "\":"]);
+        decimal(out, value, 1);
     }
 }
 
@@ -50,10 +48,10 @@ struct Cuts {
 impl Cuts {
     fn field(&mut self, out: &mut Vec<u8>, key: &'static str, value: &[u8], most: usize) {
         let (shown, is_cut) = bounded(value, most);
-        let _ = write!(out, ",\"{key}\":\"");
+        put(out, &[",\"", key, "\":\""]);
         escape(out, shown);
         if is_cut {
-            out.extend_from_slice(CUT.as_bytes());
+            put(out, &[CUT]);
             if let Some(place) = self.keys.get_mut(self.count) {
                 *place = key;
                 self.count += 1;
@@ -65,7 +63,7 @@ impl Cuts {
     fn finish(&self, out: &mut Vec<u8>) {
         for (index, key) in self.keys.iter().take(self.count).enumerate() {
             let begin = if index == 0 { ",\"cut\":[" } else { "," };
-            let _ = write!(out, "{begin}\"{key}\"");
+            put(out, &[begin, "\"", key, "\""]);
         }
         if self.count > 0 {
             out.push(b']');
@@ -76,7 +74,11 @@ impl Cuts {
 /// Appends `bytes` as they stand between the quotes of a JSON string. A byte that is no UTF-8 is the character of
 /// that number, as in Latin-1.
 pub(super) fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
-    for chunk in bytes.utf8_chunks() {
+    // Mostly that is all there is.
+    let end = bytes.iter().position(|byte| !is_plain(*byte)).unwrap_or(bytes.len());
+    let (plain, rest) = bytes.split_at(end);
+    out.extend_from_slice(plain);
+    for chunk in rest.utf8_chunks() {
         escape_text(out, chunk.valid());
         for byte in chunk.invalid() {
             escape_unit(out, u16::from(*byte));
@@ -98,11 +100,14 @@ fn escape_text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(rest.as_bytes());
 }
 
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+}
+
 /// What JSON must escape; and what a terminal or a viewer takes for a command, an end of line, or an order to write
 /// from right to left.
 fn is_awkward(c: char) -> bool {
     match c {
-        ' ' | '!' | '#'..='[' | ']'..='~' => false,
         '"' | '\\' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
         c => c.is_control(),
     }

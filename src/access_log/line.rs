@@ -2,7 +2,8 @@
 
 use crate::metrics::Direction;
 use crate::wire::event::Version;
-use std::net::SocketAddr;
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 /// The most bytes of a request target that are shown. Of a longer one so many, then `...`; whoever keeps a target
@@ -65,9 +66,48 @@ pub(super) fn version(version: Version) -> &'static str {
     }
 }
 
-/// IPv4 out of its IPv6 mapping.
-pub(super) fn canonical(addr: SocketAddr) -> SocketAddr {
-    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+/// Appends all of them. This and what follows is `write!` by hand: a line of JSON takes 8,000 instructions, not 12,000.
+pub(super) fn put(out: &mut Vec<u8>, parts: &[&str]) {
+    for part in parts {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// Appends `number` with at least `width` digits.
+pub(super) fn decimal(out: &mut Vec<u8>, number: u64, width: usize) {
+    // 2^64 has 20 digits.
+    let (mut digits, mut rest, mut count) = ([b'0'; 20], number, 0);
+    for digit in digits.iter_mut().rev() {
+        if rest == 0 && count >= width.max(1) {
+            break;
+        }
+        *digit = b'0' + (rest % 10) as u8;
+        (rest, count) = (rest / 10, count + 1);
+    }
+    out.extend_from_slice(digits.get(20 - count..).unwrap_or_default());
+}
+
+/// Appends an address; IPv4 comes out of its IPv6 mapping.
+pub(super) fn ip(out: &mut Vec<u8>, ip: IpAddr) {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => {
+            for (index, octet) in v4.octets().into_iter().enumerate() {
+                put(out, &[if index == 0 { "" } else { "." }]);
+                decimal(out, octet.into(), 1);
+            }
+        }
+        // Writing to a Vec never fails.
+        IpAddr::V6(v6) => drop(write!(out, "{v6}")),
+    }
+}
+
+/// The same with a port.
+pub(super) fn addr(out: &mut Vec<u8>, addr: SocketAddr) {
+    let (open, close) = if addr.ip().to_canonical().is_ipv6() { ("[", "]:") } else { ("", ":") };
+    put(out, &[open]);
+    ip(out, addr.ip());
+    put(out, &[close]);
+    decimal(out, addr.port().into(), 1);
 }
 
 /// What is shown of `field`, and whether it was cut. A character of UTF-8 is not cut in two.

@@ -1,6 +1,6 @@
 //! Wall-clock time as logs write it, in UTC.
 
-use std::io::Write;
+use super::line::{decimal, put};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const DAY: u64 = 24 * 60 * 60;
@@ -35,14 +35,28 @@ impl Utc {
     /// `2026-11-22T10:20:30.123456Z` (RFC 3339).
     pub(super) fn write_rfc3339(self, out: &mut Vec<u8>) {
         let Utc { year, month, day, hour, minute, second, micros } = self;
-        let _ = write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z");
+        decimal(out, year, 4);
+        for (before, number) in [("-", month), ("-", day), ("T", hour), (":", minute), (":", second)] {
+            put(out, &[before]);
+            decimal(out, number, 2);
+        }
+        put(out, &["."]);
+        decimal(out, micros.into(), 6);
+        put(out, &["Z"]);
     }
 
     /// `22/Nov/2026:10:20:30 +0000`.
     pub(super) fn write_apache(self, out: &mut Vec<u8>) {
         let Utc { year, month, day, hour, minute, second, .. } = self;
         let month = MONTHS.get((month - 1) as usize).copied().unwrap_or_default();
-        let _ = write!(out, "{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000");
+        decimal(out, day, 2);
+        put(out, &["/", month, "/"]);
+        decimal(out, year, 4);
+        for number in [hour, minute, second] {
+            put(out, &[":"]);
+            decimal(out, number, 2);
+        }
+        put(out, &[" +0000"]);
     }
 }
 

@@ -186,6 +186,9 @@ impl Http {
 
     /// The error's number. Beyond 255 of them, which this program has not, a number without a text: `~other`.
     fn error(&mut self, error: &'static str) -> u8 {
+        if error.is_empty() {
+            return 0;
+        }
         let known = self.errors.iter().position(|it| *it == error);
         let number = known.unwrap_or_else(|| {
             if self.errors.len() < usize::from(u8::MAX) {

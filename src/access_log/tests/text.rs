@@ -117,6 +117,31 @@ fn long_fields_are_cut_and_say_so() {
 }
 
 #[test]
+fn numbers_and_addresses() {
+    for (number, width, expected) in
+        [(0, 1, "0"), (0, 0, "0"), (7, 2, "07"), (99, 2, "99"), (100, 2, "100"), (1, 6, "000001")]
+    {
+        let mut out = Vec::new();
+        line::decimal(&mut out, number, width);
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+    let mut out = Vec::new();
+    line::decimal(&mut out, u64::MAX, 1);
+    assert_eq!(out, u64::MAX.to_string().as_bytes());
+    for (given, expected) in [
+        ("0.0.0.0:0", "0.0.0.0:0"),
+        ("255.10.100.1:65535", "255.10.100.1:65535"),
+        ("[::ffff:1.2.3.4]:5", "1.2.3.4:5"),
+        ("[::1]:80", "[::1]:80"),
+        ("[fe80::1:2]:80", "[fe80::1:2]:80"),
+    ] {
+        let mut out = Vec::new();
+        line::addr(&mut out, given.parse().unwrap());
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}
+
+#[test]
 fn the_longest_line_is_as_long_as_we_think() {
     let bytes = [0xff; TARGET + 1];
     let worst = Record {

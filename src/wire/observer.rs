@@ -226,7 +226,7 @@ impl Observer {
     ) -> Seen {
         *self = match verdict.protocol {
             Protocol::Http1 => Observer::Http1(Box::new(h1::Observer::new(is_strict))),
-            Protocol::Http2 => Observer::Http2(Box::new(h2::Observer::new())),
+            Protocol::Http2 => Observer::Http2(Box::default()),
             _ => Observer::Opaque,
         };
         let before = match peer {

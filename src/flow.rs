@@ -70,6 +70,8 @@ pub enum Stage {
         side: Side,
         /// When to look next.
         next: Moment,
+        /// How often it was looked.
+        looks: u8,
         /// Bytes that its kernel had not delivered at the last look.
         left: usize,
         /// When it is reset in any case: `--half-close-timeout` after the last of them was delivered.
@@ -224,10 +226,8 @@ impl Flow {
             Side::Client => Some(&mut self.client),
             Side::Upstream => self.upstream.as_mut(),
         };
-        if let Some(end) = end
-            && end.ready.mark(event)
-        {
-            crate::sys::socket::keep_urgent_inline(&end.stream);
+        if let Some(end) = end {
+            end.ready.mark(event);
         }
     }
 

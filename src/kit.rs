@@ -57,7 +57,7 @@ impl Kit {
             own.port() == addr.port()
                 && (own.ip() == addr.ip()
                     || ((own.ip().is_unspecified() || addr.ip().is_unspecified())
-                        && sys::socket::is_local(addr.ip())))
+                        && sys::socket::is_local(addr)))
         })
     }
 

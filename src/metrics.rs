@@ -44,6 +44,9 @@ pub struct Limits {
     /// Series: combinations of target, protocol, server name and application protocols. At the limit a new
     /// combination is counted as the direction's target `~other`, told apart by protocol only.
     pub series: usize,
+    /// Those of them with a server name or application protocols, which clients choose. At the limit a new one
+    /// keeps its target and loses both names.
+    pub chosen: u32,
     /// Authorities of HTTP requests.
     pub authorities: u16,
     /// Series of HTTP: combinations of target and authority. At the limit a new one is counted as the direction's
@@ -65,6 +68,7 @@ impl Default for Limits {
             sni: 256,
             alpn: 256,
             series: 8192,
+            chosen: 1024,
             authorities: 1024,
             http: 2048,
             outcomes: 8192,
@@ -128,6 +132,8 @@ pub struct Metrics {
     /// The target `~other` of each direction.
     other_targets: [Option<TargetId>; 2],
     series: Vec<Series>,
+    /// Series with a name that a client chose.
+    chosen_series: u32,
     series_ids: HashMap<SeriesKey, SeriesId>,
     /// Few: they are all written in the program.
     protocols: Vec<&'static str>,
@@ -159,6 +165,7 @@ impl Metrics {
             target_ids: [HashMap::new(), HashMap::new()],
             other_targets: [None; 2],
             series: Vec::new(),
+            chosen_series: 0,
             series_ids: HashMap::new(),
             protocols: vec![""],
             sni: Values::new(limits.sni),
@@ -236,7 +243,28 @@ impl Metrics {
         if let Some(id) = self.series_ids.get(&key) {
             return *id;
         }
-        if self.series.len() >= self.limits.series { self.other_series(key) } else { self.new_series(key) }
+        // What clients choose must not crowd out the targets and protocols.
+        let is_chosen = key.sni != Values::EMPTY || key.alpn != Values::EMPTY;
+        if is_chosen && self.chosen_series >= self.limits.chosen {
+            return self.without_names(key);
+        }
+        if self.series.len() >= self.limits.series {
+            return self.other_series(key);
+        }
+        self.chosen_series += u32::from(is_chosen);
+        self.new_series(key)
+    }
+
+    /// Too many combinations with a name that a client chose: the target stays, the names go.
+    fn without_names(&mut self, key: SeriesKey) -> SeriesId {
+        self.count(Counter::LabelOverflowNames);
+        let other = |id| if id == Values::EMPTY { id } else { Values::OTHER };
+        let key = SeriesKey { sni: other(key.sni), alpn: other(key.alpn), ..key };
+        match self.series_ids.get(&key) {
+            Some(id) => *id,
+            None if self.series.len() >= self.limits.series => self.other_series(key),
+            None => self.new_series(key),
+        }
     }
 
     /// Beyond the limit: few more, as only directions, protocols and the presence of a value remain.

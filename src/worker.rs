@@ -270,7 +270,11 @@ impl Worker {
             self.kit.resolver.expire(self.kit.instant, &self.kit.registry);
             self.wake_resolved();
         }
-        self.admin.expire(self.kit.instant);
+        if self.admin.next_deadline().is_some_and(|at| at <= self.kit.instant) {
+            self.admin.expire(self.kit.instant);
+            // It may accept again.
+            self.admin_is_busy = true;
+        }
     }
 
     /// Some names were settled: whoever waits for one asks again.

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::sys::stderr::PatientStderr;
+use crate::sys::stdout::Stdout;
 use crate::worker::Worker;
 use env_logger::{Builder, Target};
 use std::fmt::Write as _;
@@ -37,7 +38,6 @@ fn announce(worker: &Worker) {
         let _ = writeln!(lines, "wayside: try: curl http://{addr}/metrics or /connections; Ctrl-C ends");
     }
     let _ = writeln!(lines, "wayside: ready");
-    let mut stdout = std::io::stdout().lock();
-    // A closed stdout is no reason not to run.
-    let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
+    // A stdout that is closed, or full because nobody reads it, is no reason not to run.
+    let _ = Stdout::open().and_then(|stdout| stdout.write(lines.as_bytes()));
 }

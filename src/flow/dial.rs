@@ -3,7 +3,7 @@
 use crate::base::time::Moment;
 use crate::base::token::Source;
 use crate::flow::end::End;
-use crate::flow::{Ending, Flow, Next, Stage};
+use crate::flow::{Ending, Flow, Next, Side, Stage};
 use crate::kit::Kit;
 use crate::metrics::{Counter, Direction};
 use crate::resolve::{Answer, NameId};
@@ -107,12 +107,21 @@ impl Flow {
         if upstream.ready.is_failed() {
             let error = socket::pending_error(&upstream.stream)
                 .unwrap_or_else(|| io::Error::from(io::ErrorKind::ConnectionRefused));
-            return self.dial_next(&error, kit);
+            if !socket::was_accepted(&error) {
+                return self.dial_next(&error, kit);
+            }
+            // It accepted, may have said something, and then reset: that is for the client to see.
+            self.break_side(Side::Upstream, Some(error));
+            return self.connected(kit);
         }
         // The first "writable" of a connecting socket says that it is connected.
         if !upstream.ready.is_writable() {
             return Next::Wait;
         }
+        self.connected(kit)
+    }
+
+    fn connected(&mut self, kit: &mut Kit) -> Next {
         if let Stage::Dialing(dial) = &self.stage {
             self.account.connected(kit.now.since(dial.began), kit);
         }

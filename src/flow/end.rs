@@ -33,12 +33,12 @@ const WRITABLE: u8 = 2;
 const FIN: u8 = 4;
 /// The socket has an error to report.
 const FAILED: u8 = 8;
-/// Urgent data was seen: the kernel stops a read at it, so a short read does not mean "drained".
+/// Urgent data was seen. The kernel stops a read at it, so a short read does not mean "drained".
 const URGENT: u8 = 16;
 
 impl Ready {
-    /// Adds what `event` says; true where it is the first sign of urgent data.
-    pub fn mark(&mut self, event: &Event) -> bool {
+    /// Adds what `event` says.
+    pub fn mark(&mut self, event: &Event) {
         let failed = event.is_error();
         if event.is_readable() || event.is_read_closed() || failed {
             self.0 |= READABLE;
@@ -51,11 +51,14 @@ impl Ready {
         } else if event.is_read_closed() {
             self.0 |= FIN;
         }
-        let urgent = event.is_priority() && self.0 & URGENT == 0;
-        if urgent {
+        if event.is_priority() {
             self.0 |= URGENT;
         }
-        urgent
+    }
+
+    /// Urgent data was seen: splice(2) would stop at it for good.
+    pub fn is_urgent(self) -> bool {
+        self.0 & URGENT != 0
     }
 
     /// There may be bytes, an end or an error to read.

@@ -19,6 +19,8 @@ pub struct Lane {
     pub transit: Transit,
     /// Bytes taken since the connection began.
     pub taken: u64,
+    /// Bytes of ours that were put in, less those that were thrown away when the sink took no more.
+    surplus: i32,
     /// The source has ended: what waits is all that comes.
     pub ended: bool,
     /// Bytes that may not pass yet. Only strict observation holds any back.
@@ -62,7 +64,23 @@ pub enum Fault {
 impl Lane {
     /// Bytes given to the sink since the connection began.
     pub fn given(&self) -> u64 {
-        self.taken - (self.transit.len() + self.withheld()) as u64
+        self.taken.saturating_add_signed(self.surplus.into()).saturating_sub(self.waiting() as u64)
+    }
+
+    /// Throws away what waits: the sink takes no more.
+    pub fn discard(&mut self, kit: &mut Kit) {
+        self.surplus = self.surplus.saturating_sub_unsigned(self.waiting() as u32);
+        self.transit.release(kit);
+        self.withheld = None;
+    }
+
+    fn waiting(&self) -> usize {
+        self.transit.len() + self.withheld()
+    }
+
+    /// Whether the sink was told less than the source has said: bytes wait, or an end.
+    pub fn is_cut_short(&self) -> bool {
+        !self.transit.is_empty() || self.withheld.is_some() || (self.ended && !self.told)
     }
 
     /// One bounded turn: what waits goes first, then one read of up to 64 KiB (256 KiB through a pipe).
@@ -79,7 +97,8 @@ impl Lane {
             return Ok(Progress::Waits);
         }
         if !self.ended && source.ready.is_readable() && sink.ready.is_writable() {
-            if self.is_piped(kit, watcher.unseen()) {
+            let unseen = if source.ready.is_urgent() { 0 } else { watcher.unseen() };
+            if self.is_piped(kit, unseen) {
                 self.splice(source, sink, kit, watcher)?;
             } else if kit.buffers.is_spent() && self.withheld.is_none() {
                 self.peek(source, sink, kit, watcher)?;
@@ -182,7 +201,7 @@ impl Lane {
 
     /// Puts bytes of ours behind what was given; only while nothing waits.
     pub fn insert(&mut self, bytes: &[u8], sink: &mut End, kit: &mut Kit) -> Result<(), Fault> {
-        self.taken += bytes.len() as u64;
+        self.surplus = self.surplus.saturating_add_unsigned(bytes.len() as u32);
         self.give(bytes, sink, kit)
     }
 
@@ -205,11 +224,6 @@ impl Lane {
     /// How many bytes are held back.
     pub fn withheld(&self) -> usize {
         self.withheld.as_ref().map_or(0, |held| held.len())
-    }
-
-    /// What is held back will never pass.
-    pub fn discard_withheld(&mut self) {
-        self.withheld = None;
     }
 
     /// Writes at once; what the sink does not take waits in a buffer.
@@ -293,7 +307,8 @@ impl Lane {
                 watcher.skipped(count as u64, kit);
                 count >= BULKY_ABOVE
             }
-            Err(error) if is_later(&error, source) => false,
+            // Nothing there, or urgent data, at which splice(2) stops: only a read tells.
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => false,
             Err(error) => return Err(Fault::Source(error)),
         };
         self.transit.push(sink, kit).map_err(Fault::Sink)?;

@@ -183,9 +183,12 @@ impl Flow {
         self.give_up_detection(DecidedBy::Eof, kit);
         let (connection, cause) = (self.account.connection(), cut_off(self.account.first_end));
         Counter { exchanges: &mut self.exchanges, connection, kit }.finish_all(cause);
+        if ending != Ending::Finished {
+            self.reset_cut_short();
+        }
+        self.up.discard(kit);
+        self.down.discard(kit);
         self.report(kit);
-        self.up.transit.release(kit);
-        self.down.transit.release(kit);
         let lasted = kit.now.since(self.account.opened);
         let series = self.account.series;
         kit.metrics.live(series, Peer::Src, -1);
@@ -197,6 +200,16 @@ impl Flow {
         }
         if log_enabled!(target: "wayside::flow", Level::Debug) {
             self.log_end(ending, lasted);
+        }
+    }
+
+    /// A FIN would say that what came before it was all.
+    fn reset_cut_short(&self) {
+        if self.down.is_cut_short() {
+            socket::reset(&self.client.stream);
+        }
+        if let Some(upstream) = self.upstream.as_ref().filter(|_| self.up.is_cut_short()) {
+            socket::reset(&upstream.stream);
         }
     }
 

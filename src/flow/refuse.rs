@@ -107,8 +107,8 @@ impl Flow {
         if self.broken.is_some() || is_waiting || !self.down.transit.is_empty() {
             return None;
         }
-        self.up.discard_withheld();
-        self.down.discard_withheld();
+        self.up.discard(kit);
+        self.down.discard(kit);
         self.upstream = None;
         let reason = fault.reason.as_str();
         kit.metrics.blind(self.account.direction, reason);

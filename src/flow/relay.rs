@@ -13,8 +13,9 @@ use crate::wire::event::Peer;
 use std::io;
 use std::time::Duration;
 
-/// How often a kernel is asked whether it has delivered what came before a reset.
+/// How often a kernel is asked whether it has delivered what came before a reset: at first, and in the end.
 const DELIVERY_POLL: Duration = Duration::from_millis(10);
+const SLOWEST_POLL: Duration = Duration::from_millis(250);
 
 /// How long after bytes have moved a flow is looked at for a reader that pauses: well below TCP_USER_TIMEOUT.
 const STALL_CHECK: Duration = Duration::from_secs(10);
@@ -192,13 +193,13 @@ impl Flow {
             Side::Client => (up, &mut self.down, Side::Upstream),
             Side::Upstream => (down, &mut self.up, Side::Client),
         };
-        to_broken.transit.release(kit);
+        to_broken.discard(kit);
         match from_broken {
             Progress::More => Next::Again,
             Progress::Waits => Next::Wait,
             Progress::Over => {
-                self.stage =
-                    Stage::Resetting { side: other, next: kit.now, left: usize::MAX, until: Moment::NEVER };
+                let (looks, left, until) = (0, usize::MAX, Moment::NEVER);
+                self.stage = Stage::Resetting { side: other, next: kit.now, looks, left, until };
                 self.resetting(kit)
             }
         }
@@ -206,7 +207,7 @@ impl Flow {
 
     /// A reset would throw away what the kernel has not delivered yet. A reader may be slow, but not stand still.
     pub(super) fn resetting(&mut self, kit: &mut Kit) -> Next {
-        let Stage::Resetting { side, next, left, until } = &mut self.stage else { return Next::Wait };
+        let Stage::Resetting { side, next, looks, left, until } = &mut self.stage else { return Next::Wait };
         let end = match side {
             Side::Client => Some(&self.client),
             Side::Upstream => self.upstream.as_ref(),
@@ -220,7 +221,8 @@ impl Flow {
             socket::reset(&end.stream);
             return Next::Close(Ending::Reset);
         }
-        *next = kit.now.plus(DELIVERY_POLL);
+        *next = kit.now.plus((DELIVERY_POLL * (1 << (*looks).min(8))).min(SLOWEST_POLL));
+        *looks = looks.saturating_add(1);
         Next::Wait
     }
 
@@ -249,9 +251,22 @@ impl Flow {
         self.client.ready.is_failed() || self.upstream.as_ref().is_some_and(|end| end.ready.is_failed())
     }
 
+    /// They are to be told of although the bytes before them were never read.
+    fn find_resets_behind_bytes(&mut self) {
+        if self.broken.is_some() {
+            return;
+        }
+        if self.client.ready.is_failed() {
+            self.break_side(Side::Client, socket::pending_error(&self.client.stream));
+        } else if let Some(upstream) = self.upstream.as_ref().filter(|end| end.ready.is_failed()) {
+            self.break_side(Side::Upstream, socket::pending_error(&upstream.stream));
+        }
+    }
+
     pub(super) fn relay_expired(&mut self, kit: &mut Kit) -> Next {
         let (quiet, ending) = self.quiet_deadline(kit);
         if quiet <= kit.now {
+            self.find_resets_behind_bytes();
             return Next::Close(ending);
         }
         if let Some(next) = self.drain(kit) {

@@ -104,6 +104,8 @@ counters! {
         LabelOverflowSni "label=\"sni\"";
         /// Too many ALPN lists, or one that cannot be a label.
         LabelOverflowAlpn "label=\"alpn\"";
+        /// Too many combinations with a server name or an ALPN list.
+        LabelOverflowNames "label=\"names\"";
         /// Too many combinations of labels.
         LabelOverflowSeries "label=\"series\"";
         /// Too many authorities, or one that cannot be a label.

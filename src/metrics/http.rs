@@ -263,9 +263,17 @@ impl Metrics {
         if self.http.series.len() >= self.limits.http { self.other_http(key) } else { self.http.add(key) }
     }
 
-    /// Beyond the limit: at most four more, as only the direction and the presence of an authority remain.
+    /// Beyond the limit a target keeps its own series, whatever authorities clients choose; there are no more of
+    /// these than targets. Only then, at most four more, as only the direction and an authority's presence remain.
     fn other_http(&mut self, key: SeriesKey) -> HttpId {
         self.count(Counter::LabelOverflowHttp);
+        let own = SeriesKey { authority: Values::OTHER, ..key };
+        if let Some(id) = self.http.ids.get(&own) {
+            return *id;
+        }
+        if self.http.series.len() < self.limits.http + self.limits.targets {
+            return self.http.add(own);
+        }
         let direction = self.targets[key.target.0 as usize].direction;
         let authority = if key.authority == Values::EMPTY { key.authority } else { Values::OTHER };
         let key = SeriesKey { target: self.other_target(direction), authority };

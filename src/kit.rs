@@ -5,11 +5,12 @@ use crate::base::buffers::{Buffers, READ_SIZE};
 use crate::base::gate::Gate;
 use crate::base::time::Moment;
 use crate::config::Config;
+use crate::exchanges::Exchanges;
 use crate::metrics::{Counter, Metrics};
 use crate::resolve::Resolver;
 use crate::sys;
 use crate::sys::pipe::Pipes;
-use crate::wire::h2::Scratch;
+use crate::wire::observer::Means;
 use mio::Registry;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -34,8 +35,10 @@ pub struct Kit {
     pub pipes: Pipes,
     /// Who counts.
     pub metrics: Metrics,
-    /// Where HTTP/2 heads are decoded.
-    pub scratch: Scratch,
+    /// What observers of HTTP share.
+    pub means: Means,
+    /// Tables of HTTP exchanges that no connection needs now.
+    pub spare: Vec<Box<Exchanges>>,
     /// Who writes a line for each HTTP exchange.
     pub access_log: AccessLog,
     /// Who knows the addresses of names.

@@ -13,7 +13,7 @@
 //! | what may be set? | [`cli`], [`config`] |
 //! | who touches the kernel? | [`sys`] |
 //!
-//! Imports point down this list: `main cli commands worker listener flow kit resolve access_log
+//! Imports point down this list: `main cli commands worker listener flow kit exchanges resolve access_log
 //! admin config wire metrics base sys`. `tests/house.rs` checks it.
 
 pub mod access_log;
@@ -22,6 +22,7 @@ pub mod base;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod exchanges;
 pub mod flow;
 pub mod kit;
 pub mod listener;

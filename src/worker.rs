@@ -21,7 +21,7 @@ use crate::listener::{self, Listener};
 use crate::metrics::Metrics;
 use crate::resolve::{Resolver, Settings};
 use crate::sys::{self, limits, pipe::Pipes};
-use crate::wire::h2::Scratch;
+use crate::wire::observer::Means;
 use crate::worker::accept::Accepting;
 use mio::event::Event;
 use mio::{Events, Interest, Poll};
@@ -102,7 +102,8 @@ impl Worker {
             buffers: Buffers::new(limits::memory_share()),
             pipes: Pipes::new(accepting.pipes()),
             metrics,
-            scratch: Scratch::new(),
+            means: Means::default(),
+            spare: Vec::new(),
             access_log,
             resolver,
             refusals: Gate::default(),
@@ -308,7 +309,8 @@ impl Worker {
         self.trim_at = Moment::NEVER;
         self.kit.buffers.trim();
         self.kit.pipes.trim();
-        self.kit.scratch.trim();
+        self.kit.means.trim();
+        self.kit.spare = Vec::new();
         if self.flows.is_empty() {
             self.flows = Slab::new();
         }

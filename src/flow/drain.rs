@@ -48,6 +48,7 @@ impl Flow {
     fn is_between_messages(&self) -> bool {
         let is_between = match &self.observer {
             Observer::Http1(http) => http.is_at_boundary(),
+            Observer::Http1Idle => true,
             Observer::Http2(http) => !http.is_blind() && http.open_exchanges() == 0,
             _ => false,
         };

@@ -2,13 +2,12 @@
 
 use crate::access_log::Record;
 use crate::base::address::Address;
-use crate::base::time::Moment;
+use crate::exchanges::{Exchange, Exchanges, Line};
 use crate::flow::Side;
 use crate::flow::ledger::How;
 use crate::kit::Kit;
 use crate::metrics::{Direction, HttpId, Outcome, TargetId};
 use crate::wire::event::{Event, Id, Peer, RequestHead, Sink, Version};
-use std::time::{Duration, SystemTime};
 
 /// What is known of the connection.
 #[derive(Debug, Clone, Copy)]
@@ -23,45 +22,22 @@ pub struct Connection {
     pub target: Option<Address>,
 }
 
-/// The exchanges that are open, and the authority that the last request named.
+/// What a flow keeps of HTTP.
 #[derive(Debug, Default)]
-pub struct Exchanges {
-    /// By the id that the observer gives.
-    open: Vec<Option<Exchange>>,
-    authority: Box<[u8]>,
+pub struct Http {
+    /// The exchanges that are open, by the id that the observer gives. The table is lent while there are any.
+    open: Option<Box<Exchanges>>,
+    /// The series of the last request: that of the next on most connections.
     series: Option<HttpId>,
 }
 
-#[derive(Debug)]
-struct Exchange {
-    series: HttpId,
-    began: Moment,
-    /// From the request's head to the response's.
-    latency: Option<Duration>,
-    status: u16,
-    version: Version,
-    is_grpc: bool,
-    /// The outcome stands in the metrics; what is left is the exchange's end.
-    is_counted: bool,
-    /// For the access log only.
-    line: Option<Box<Line>>,
-}
-
-/// What the access log wants of a request's head.
-#[derive(Debug)]
-struct Line {
-    began: SystemTime,
-    method: Box<[u8]>,
-    authority: Box<[u8]>,
-    target: Box<[u8]>,
-    user_agent: Box<[u8]>,
-    referer: Box<[u8]>,
-}
+/// Tables kept for the next connection that has an exchange.
+const SPARE: usize = 256;
 
 /// Takes the observer's events, with all that is needed to count them.
 pub struct Counter<'a> {
-    /// The connection's exchanges; made with the first event.
-    pub exchanges: &'a mut Option<Box<Exchanges>>,
+    /// What the flow keeps.
+    pub http: &'a mut Http,
     /// The connection.
     pub connection: Connection,
     /// The worker's means.
@@ -90,8 +66,7 @@ impl Sink for Counter<'_> {
 
 impl Counter<'_> {
     fn request(&mut self, id: Id, head: &RequestHead<'_>) {
-        let exchanges = self.exchanges.get_or_insert_default();
-        let series = exchanges.series(head.authority, self.connection.label, self.kit);
+        let series = self.series(head.authority);
         self.kit.metrics.request(series);
         let exchange = Exchange {
             series,
@@ -103,12 +78,31 @@ impl Counter<'_> {
             is_counted: false,
             line: self.kit.access_log.is_on().then(|| Box::new(Line::of(head))),
         };
-        let place = usize::from(id.0);
-        if exchanges.open.len() <= place {
-            exchanges.open.resize_with(place + 1, || None);
+        let kit = &mut *self.kit;
+        self.http.open.get_or_insert_with(|| kit.spare.pop().unwrap_or_default()).begin(id, exchange);
+    }
+
+    /// The series of `authority`.
+    fn series(&mut self, authority: &[u8]) -> HttpId {
+        if let Some(series) = self.http.series
+            && self.kit.metrics.is_authority(series, authority)
+        {
+            return series;
         }
-        if let Some(free) = exchanges.open.get_mut(place) {
-            *free = Some(exchange);
+        let name = String::from_utf8_lossy(authority).to_ascii_lowercase();
+        let series = self.kit.metrics.http(self.connection.label, &name);
+        self.http.series = Some(series);
+        series
+    }
+
+    /// Gives the table back if no exchange is open.
+    pub fn rest(&mut self) {
+        if self.http.open.as_ref().is_some_and(|all| all.first().is_none())
+            && let Some(table) = self.http.open.take()
+            && self.kit.spare.len() < SPARE
+            && table.is_handy()
+        {
+            self.kit.spare.push(table);
         }
     }
 
@@ -132,8 +126,7 @@ impl Counter<'_> {
     /// The exchange is over: counted and logged.
     pub fn finish(&mut self, id: Id, grpc_status: Option<u32>, error: &'static str) {
         self.count(id, grpc_status, error);
-        let place = self.exchanges.as_mut().and_then(|all| all.open.get_mut(usize::from(id.0)));
-        let Some(exchange) = place.and_then(Option::take) else { return };
+        let Some(exchange) = self.http.open.as_mut().and_then(|all| all.end(id)) else { return };
         if let Some(line) = &exchange.line {
             self.log(&exchange, line, grpc_status, error);
         }
@@ -141,27 +134,21 @@ impl Counter<'_> {
 
     /// All that are open are over.
     pub fn finish_all(&mut self, error: &'static str) {
-        let count = self.exchanges.as_ref().map_or(0, |all| all.open.len());
-        for place in 0..count {
-            if let Ok(id) = u16::try_from(place) {
-                self.finish(Id(id), None, error);
-            }
+        while let Some(id) = self.http.open.as_ref().and_then(|all| all.first()) {
+            self.finish(id, None, error);
         }
     }
 
     /// We answer for the upstream, which was not to be had.
     pub fn answer_all(&mut self, status: u16, error: &'static str) {
-        let count = self.exchanges.as_ref().map_or(0, |all| all.open.len());
-        for place in 0..count {
-            if let Ok(id) = u16::try_from(place) {
-                self.response(Id(id), status);
-                self.finish(Id(id), None, error);
-            }
+        while let Some(id) = self.http.open.as_ref().and_then(|all| all.first()) {
+            self.response(id, status);
+            self.finish(id, None, error);
         }
     }
 
     fn exchange(&mut self, id: Id) -> Option<&mut Exchange> {
-        self.exchanges.as_mut()?.open.get_mut(usize::from(id.0))?.as_mut()
+        self.http.open.as_mut()?.get(id)
     }
 
     fn version(&mut self, id: Id) -> Version {
@@ -189,35 +176,6 @@ impl Counter<'_> {
             grpc_status,
         };
         self.kit.access_log.write(&record);
-    }
-}
-
-impl Exchanges {
-    /// The series of `authority`: the same as the last request's on most connections.
-    fn series(&mut self, authority: &[u8], label: TargetId, kit: &mut Kit) -> HttpId {
-        if let Some(series) = self.series
-            && *self.authority == *authority
-        {
-            return series;
-        }
-        let name = String::from_utf8_lossy(authority).to_ascii_lowercase();
-        let series = kit.metrics.http(label, &name);
-        self.authority = authority.into();
-        self.series = Some(series);
-        series
-    }
-}
-
-impl Line {
-    fn of(head: &RequestHead<'_>) -> Line {
-        Line {
-            began: SystemTime::now(),
-            method: head.method.into(),
-            authority: head.authority.into(),
-            target: head.target.into(),
-            user_agent: head.user_agent.into(),
-            referer: head.referer.into(),
-        }
     }
 }
 

@@ -48,7 +48,7 @@ impl Flow {
             let is_enough = match &self.observer {
                 Observer::Fresh | Observer::Detecting(_) => false,
                 Observer::Http1(http) => http.open() > 0 || http.is_blind() || http.fault().is_some(),
-                Observer::Http2(_) | Observer::Opaque => true,
+                Observer::Http1Idle | Observer::Http2(_) | Observer::Opaque => true,
             };
             if is_enough {
                 return self.refusal(kit);
@@ -63,8 +63,8 @@ impl Flow {
         let bytes = read.as_ref().ok().and_then(|&count| hot.get(..count)).unwrap_or_default();
         self.up.taken += bytes.len() as u64;
         let connection = self.account.connection();
-        let (observer, exchanges) = (&mut self.observer, &mut self.exchanges);
-        let mut watch = Watch { peer: Peer::Client, observer, exchanges, connection, verdict: None };
+        let (observer, http) = (&mut self.observer, &mut self.http);
+        let mut watch = Watch { peer: Peer::Client, observer, http, connection, verdict: None };
         watch.look(bytes, kit);
         if let Some(verdict) = watch.verdict {
             self.decide(verdict, kit);
@@ -82,7 +82,7 @@ impl Flow {
                 let status = if cause == "connect timeout" { 504 } else { 502 };
                 kit.count(Counter::AnsweredBadGateway);
                 let connection = self.account.connection();
-                http::Counter { exchanges: &mut self.exchanges, connection, kit }.answer_all(status, cause);
+                http::Counter { http: &mut self.http, connection, kit }.answer_all(status, cause);
                 self.answer(&reply::http1(status, cause), kit)
             }
             Observer::Http2(_) => self.answer(&reply::http2_goaway(cause), kit),
@@ -116,7 +116,7 @@ impl Flow {
             return Some(self.give_reset());
         }
         let connection = self.account.connection();
-        http::Counter { exchanges: &mut self.exchanges, connection, kit }.answer_all(fault.status, reason);
+        http::Counter { http: &mut self.http, connection, kit }.answer_all(fault.status, reason);
         Some(self.answer(&reply::http1(fault.status, reason), kit))
     }
 

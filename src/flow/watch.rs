@@ -1,12 +1,11 @@
 //! Shows a lane's bytes to the flow's observer, and its events to the ledger.
 
-use crate::flow::http::{Connection, Counter, Exchanges};
+use crate::flow::http::{Connection, Counter, Http};
 use crate::flow::lane::Watcher;
 use crate::kit::Kit;
 use crate::wire::detect::Verdict;
 use crate::wire::event::Peer;
-use crate::wire::h2::Scratch;
-use crate::wire::observer::Observer;
+use crate::wire::observer::{Means, Observer};
 
 /// The watcher of one lane, for one turn.
 pub struct Watch<'a> {
@@ -14,8 +13,8 @@ pub struct Watch<'a> {
     pub peer: Peer,
     /// The flow's observer.
     pub observer: &'a mut Observer,
-    /// The flow's exchanges.
-    pub exchanges: &'a mut Option<Box<Exchanges>>,
+    /// What the flow keeps of HTTP.
+    pub http: &'a mut Http,
     /// The flow, as far as metrics and log want to know it.
     pub connection: Connection,
     /// The verdict, if this turn brought it.
@@ -27,12 +26,13 @@ impl Watch<'_> {
     fn with<R>(
         &mut self,
         kit: &mut Kit,
-        what: impl FnOnce(&mut Observer, &mut Scratch, &mut Counter<'_>) -> R,
+        what: impl FnOnce(&mut Observer, &mut Means, &mut Counter<'_>) -> R,
     ) -> R {
-        let mut scratch = std::mem::take(&mut kit.scratch);
-        let mut counter = Counter { exchanges: self.exchanges, connection: self.connection, kit };
-        let result = what(self.observer, &mut scratch, &mut counter);
-        kit.scratch = scratch;
+        let mut means = std::mem::take(&mut kit.means);
+        let mut counter = Counter { http: self.http, connection: self.connection, kit };
+        let result = what(self.observer, &mut means, &mut counter);
+        counter.rest();
+        kit.means = means;
         result
     }
 }
@@ -44,7 +44,7 @@ impl Watcher for Watch<'_> {
 
     fn skipped(&mut self, count: u64, kit: &mut Kit) {
         let peer = self.peer;
-        self.with(kit, |observer, scratch, sink| observer.skipped(peer, count, scratch, sink));
+        self.with(kit, |observer, means, sink| observer.skipped(peer, count, means, sink));
     }
 
     fn look(&mut self, bytes: &[u8], kit: &mut Kit) -> usize {
@@ -52,8 +52,7 @@ impl Watcher for Watch<'_> {
             return bytes.len();
         }
         let (peer, is_strict) = (self.peer, kit.config.http_strict);
-        let seen =
-            self.with(kit, |observer, scratch, sink| observer.look(peer, bytes, is_strict, scratch, sink));
+        let seen = self.with(kit, |observer, means, sink| observer.look(peer, bytes, is_strict, means, sink));
         self.verdict = seen.verdict.or(self.verdict.take());
         seen.pass
     }

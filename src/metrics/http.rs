@@ -280,6 +280,15 @@ impl Metrics {
         self.http.ids.get(&key).copied().unwrap_or_else(|| self.http.add(key))
     }
 
+    /// Whether `id` is the series of `authority`, in whatever case: then a flow need not ask anew.
+    pub fn is_authority(&self, id: HttpId, authority: &[u8]) -> bool {
+        let known = self.http.series.get(id.0 as usize).map(|series| series.key.authority);
+        known.is_some_and(|known| {
+            known != Values::OTHER
+                && self.http.authorities.text(known).as_bytes().eq_ignore_ascii_case(authority)
+        })
+    }
+
     /// A request's head came: `request_total`, `http_requests_in_flight`.
     pub fn request(&mut self, id: HttpId) {
         let series = &mut self.http.series[id.0 as usize];

@@ -16,6 +16,8 @@ pub enum Observer {
     Detecting(Box<Undecided>),
     /// HTTP/1.
     Http1(Box<h1::Observer>),
+    /// HTTP/1 between two messages. Its observer would be as a new one, so another connection has it meanwhile.
+    Http1Idle,
     /// HTTP/2.
     Http2(Box<h2::Observer>),
     /// Nothing more to find out: the bytes need not be seen.
@@ -29,6 +31,38 @@ pub struct Undecided {
     detector: Detector,
     client: Vec<u8>,
     server: Vec<u8>,
+}
+
+/// What all observers share, lent to each for a call, so that an idle connection owns next to nothing.
+#[derive(Debug, Default)]
+pub struct Means {
+    /// Where header blocks of HTTP/2 are decoded.
+    scratch: Scratch,
+    /// Observers of HTTP/1 that are between messages.
+    #[expect(clippy::vec_box, reason = "the boxes move between here and the connections")]
+    spare: Vec<Box<h1::Observer>>,
+}
+
+/// The most observers that are kept for the next message: a turn of the loop rarely has more connections in the midst
+/// of one.
+const SPARE: usize = 256;
+
+impl Means {
+    /// Gives back what was needed once. To be called when the process is idle.
+    pub fn trim(&mut self) {
+        self.scratch.trim();
+        self.spare = Vec::new();
+    }
+
+    fn take(&mut self, is_strict: bool) -> Box<h1::Observer> {
+        self.spare.pop().unwrap_or_else(|| Box::new(h1::Observer::new(is_strict)))
+    }
+
+    fn give_back(&mut self, observer: Box<h1::Observer>) {
+        if self.spare.len() < SPARE {
+            self.spare.push(observer);
+        }
+    }
 }
 
 /// What showing bytes came to.
@@ -62,18 +96,18 @@ impl Observer {
             (Observer::Http1(http), Peer::Server) => http.server_skip(),
             (Observer::Http2(http), Peer::Client) => http.client_skip(),
             (Observer::Http2(http), Peer::Server) => http.server_skip(),
-            (Observer::Fresh | Observer::Detecting(_), _) => 0,
+            (Observer::Fresh | Observer::Detecting(_) | Observer::Http1Idle, _) => 0,
         }
     }
 
     /// So many of `peer`'s bytes have passed unseen.
-    pub fn skipped(&mut self, peer: Peer, count: u64, scratch: &mut Scratch, sink: &mut dyn Sink) {
+    pub fn skipped(&mut self, peer: Peer, count: u64, means: &mut Means, sink: &mut dyn Sink) {
         match (self, peer) {
             (Observer::Http1(http), Peer::Client) => http.client_skipped(count, sink),
             (Observer::Http1(http), Peer::Server) => http.server_skipped(count, sink),
-            (Observer::Http2(http), Peer::Client) => http.client_skipped(count, scratch, sink),
-            (Observer::Http2(http), Peer::Server) => http.server_skipped(count, scratch, sink),
-            (Observer::Fresh | Observer::Detecting(_) | Observer::Opaque, _) => {}
+            (Observer::Http2(http), Peer::Client) => http.client_skipped(count, &mut means.scratch, sink),
+            (Observer::Http2(http), Peer::Server) => http.server_skipped(count, &mut means.scratch, sink),
+            (_, _) => {}
         }
     }
 
@@ -83,16 +117,20 @@ impl Observer {
         peer: Peer,
         bytes: &[u8],
         is_strict: bool,
-        scratch: &mut Scratch,
+        means: &mut Means,
         sink: &mut dyn Sink,
     ) -> Seen {
         match self {
             Observer::Opaque => Seen { verdict: None, pass: bytes.len() },
-            Observer::Http1(_) | Observer::Http2(_) => {
-                let pass = self.follow(peer, bytes, scratch, sink);
+            Observer::Http1(_) | Observer::Http1Idle | Observer::Http2(_) => {
+                if matches!(self, Observer::Http1Idle) {
+                    *self = Observer::Http1(means.take(is_strict));
+                }
+                let pass = self.follow(peer, bytes, means, sink);
+                self.rest(means);
                 Seen { verdict: None, pass }
             }
-            Observer::Fresh | Observer::Detecting(_) => self.detect(peer, bytes, is_strict, scratch, sink),
+            Observer::Fresh | Observer::Detecting(_) => self.detect(peer, bytes, is_strict, means, sink),
         }
     }
 
@@ -133,22 +171,33 @@ impl Observer {
         Some(verdict)
     }
 
-    fn follow(&mut self, peer: Peer, bytes: &[u8], scratch: &mut Scratch, sink: &mut dyn Sink) -> usize {
+    /// Between two messages nothing needs to be remembered.
+    fn rest(&mut self, means: &mut Means) {
+        match std::mem::take(self) {
+            Observer::Http1(http) if http.is_as_new() => {
+                means.give_back(http);
+                *self = Observer::Http1Idle;
+            }
+            other => *self = other,
+        }
+    }
+
+    fn follow(&mut self, peer: Peer, bytes: &[u8], means: &mut Means, sink: &mut dyn Sink) -> usize {
         match (&mut *self, peer) {
             (Observer::Http1(http), Peer::Client) => http.client(bytes, sink),
             (Observer::Http1(http), Peer::Server) => {
                 let pass = http.server(bytes, sink);
                 if let Some(h2c) = http.take_h2c() {
-                    self.upgrade(h2c, bytes, scratch, sink);
+                    self.upgrade(h2c, bytes, means, sink);
                 }
                 pass
             }
             (Observer::Http2(http), Peer::Client) => {
-                http.client(bytes, scratch, sink);
+                http.client(bytes, &mut means.scratch, sink);
                 bytes.len()
             }
             (Observer::Http2(http), Peer::Server) => {
-                http.server(bytes, scratch, sink);
+                http.server(bytes, &mut means.scratch, sink);
                 bytes.len()
             }
             _ => bytes.len(),
@@ -156,11 +205,11 @@ impl Observer {
     }
 
     /// `Upgrade: h2c` was answered with 101: what is behind it is HTTP/2.
-    fn upgrade(&mut self, h2c: h1::H2c, shown: &[u8], scratch: &mut Scratch, sink: &mut dyn Sink) {
+    fn upgrade(&mut self, h2c: h1::H2c, shown: &[u8], means: &mut Means, sink: &mut dyn Sink) {
         let mut http = h2::Observer::after_upgrade(h2c.id, b"");
-        http.client(&h2c.client, scratch, sink);
+        http.client(&h2c.client, &mut means.scratch, sink);
         let behind = shown.len().saturating_sub(h2c.server);
-        http.server(shown.get(behind..).unwrap_or_default(), scratch, sink);
+        http.server(shown.get(behind..).unwrap_or_default(), &mut means.scratch, sink);
         *self = Observer::Http2(Box::new(http));
     }
 
@@ -170,7 +219,7 @@ impl Observer {
         peer: Peer,
         bytes: &[u8],
         is_strict: bool,
-        scratch: &mut Scratch,
+        means: &mut Means,
         sink: &mut dyn Sink,
     ) -> Seen {
         let mut undecided = match std::mem::take(self) {
@@ -179,14 +228,14 @@ impl Observer {
                 let mut detector = Detector::default();
                 if let Some(verdict) = show(&mut detector, peer, bytes) {
                     let undecided = Undecided { detector, ..Undecided::default() };
-                    return self.decided(verdict, undecided, peer, bytes, is_strict, scratch, sink);
+                    return self.decided(verdict, undecided, peer, bytes, is_strict, means, sink);
                 }
                 let undecided = Box::new(Undecided { detector, ..Undecided::default() });
                 return self.wait(undecided, peer, bytes, is_strict);
             }
         };
         match show(&mut undecided.detector, peer, bytes) {
-            Some(verdict) => self.decided(verdict, *undecided, peer, bytes, is_strict, scratch, sink),
+            Some(verdict) => self.decided(verdict, *undecided, peer, bytes, is_strict, means, sink),
             None => self.wait(undecided, peer, bytes, is_strict),
         }
     }
@@ -221,11 +270,11 @@ impl Observer {
         peer: Peer,
         bytes: &[u8],
         is_strict: bool,
-        scratch: &mut Scratch,
+        means: &mut Means,
         sink: &mut dyn Sink,
     ) -> Seen {
         *self = match verdict.protocol {
-            Protocol::Http1 => Observer::Http1(Box::new(h1::Observer::new(is_strict))),
+            Protocol::Http1 => Observer::Http1(means.take(is_strict)),
             Protocol::Http2 => Observer::Http2(Box::default()),
             _ => Observer::Opaque,
         };
@@ -237,9 +286,10 @@ impl Observer {
             let held = if is_strict && peer == Peer::Client { before } else { 0 };
             return Seen { verdict: Some(verdict), pass: held + bytes.len() };
         }
-        let held = self.follow(Peer::Client, &undecided.client, scratch, sink);
-        self.follow(Peer::Server, &undecided.server, scratch, sink);
-        let pass = held + self.follow(peer, bytes, scratch, sink);
+        let held = self.follow(Peer::Client, &undecided.client, means, sink);
+        self.follow(Peer::Server, &undecided.server, means, sink);
+        let pass = held + self.follow(peer, bytes, means, sink);
+        self.rest(means);
         // Without `strict` the bytes before these have passed already.
         let pass = if is_strict && peer == Peer::Client {
             pass

@@ -142,6 +142,12 @@ impl Observer {
         self.open() == 0 && is_idle(&self.client) && is_idle(&self.server)
     }
 
+    /// Whether it is as [`Observer::new`] makes one: between messages, and nothing of the past matters.
+    pub fn is_as_new(&self) -> bool {
+        let is_clean = |side: &Side| !side.is_ended && !side.is_blank_seen;
+        self.is_at_boundary() && is_clean(&self.client) && is_clean(&self.server) && self.fault.is_none()
+    }
+
     /// How many exchanges are open.
     pub fn open(&self) -> usize {
         self.exchanges.len()

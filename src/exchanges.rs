@@ -1,0 +1,101 @@
+//! The table of a connection's open HTTP exchanges.
+
+use crate::base::time::Moment;
+use crate::metrics::HttpId;
+use crate::wire::event::{Id, RequestHead, Version};
+use std::time::{Duration, SystemTime};
+
+/// The exchanges of one connection that are open, by the id that its observer gives.
+#[derive(Debug, Default)]
+pub struct Exchanges {
+    open: Vec<Option<Exchange>>,
+}
+
+/// The largest table that is worth keeping for another connection.
+const LARGEST_SPARE: usize = 64;
+
+impl Exchanges {
+    /// One begins.
+    pub fn begin(&mut self, id: Id, exchange: Exchange) {
+        let place = usize::from(id.0);
+        if self.open.len() <= place {
+            self.open.resize_with(place + 1, || None);
+        }
+        if let Some(free) = self.open.get_mut(place) {
+            *free = Some(exchange);
+        }
+    }
+
+    /// One that is open.
+    pub fn get(&mut self, id: Id) -> Option<&mut Exchange> {
+        self.open.get_mut(usize::from(id.0))?.as_mut()
+    }
+
+    /// One ends.
+    pub fn end(&mut self, id: Id) -> Option<Exchange> {
+        self.open.get_mut(usize::from(id.0))?.take()
+    }
+
+    /// The first that is open.
+    pub fn first(&self) -> Option<Id> {
+        let place = self.open.iter().position(Option::is_some)?;
+        u16::try_from(place).ok().map(Id)
+    }
+
+    /// Whether the table is worth keeping for another connection.
+    pub fn is_handy(&self) -> bool {
+        self.open.capacity() <= LARGEST_SPARE
+    }
+}
+
+/// What is known of an exchange.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Its series.
+    pub series: HttpId,
+    /// When the head of the request was complete.
+    pub began: Moment,
+    /// From the request's head to the response's.
+    pub latency: Option<Duration>,
+    /// The status of the response; 0 before it is known.
+    pub status: u16,
+    /// Its version.
+    pub version: Version,
+    /// It is a gRPC call.
+    pub is_grpc: bool,
+    /// The outcome stands in the metrics; what is left is the exchange's end.
+    pub is_counted: bool,
+    /// For the access log only.
+    pub line: Option<Box<Line>>,
+}
+
+/// What the access log wants of a request's head.
+#[derive(Debug)]
+pub struct Line {
+    /// The same as the exchange has, by the wall clock.
+    pub began: SystemTime,
+    /// The method.
+    pub method: Box<[u8]>,
+    /// Where it is addressed.
+    pub authority: Box<[u8]>,
+    /// The target.
+    pub target: Box<[u8]>,
+    /// `user-agent`.
+    pub user_agent: Box<[u8]>,
+    /// `referer`.
+    pub referer: Box<[u8]>,
+}
+
+impl Line {
+    /// Copies them.
+    pub fn of(head: &RequestHead<'_>) -> Line {
+        Line {
+            began: SystemTime::now(),
+            method: head.method.into(),
+            authority: head.authority.into(),
+            target: head.target.into(),
+            user_agent: head.user_agent.into(),
+            referer: head.referer.into(),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! HTTP/1 through the running program: each byte arrives as it was sent, and each exchange is counted once.
+
+#[path = "http1/shared.rs"]
+mod support;
+
+/// The recorded exchanges of `tests/h1`, played by `support::hold` over real connections.
+#[path = "h1/exchanges.rs"]
+mod exchanges;

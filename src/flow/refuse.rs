@@ -100,24 +100,30 @@ impl Flow {
     /// Strict observation has refused a message. What was good before it comes first; `None` while that takes.
     pub(super) fn refuse_message(&mut self, kit: &mut Kit) -> Option<Next> {
         let fault = self.observer.fault()?;
-        let is_waiting = match (&self.observer, fault.by) {
-            (Observer::Http1(http), Peer::Client) => http.open() > 0 && !self.down.ended,
-            _ => false,
-        };
+        let Observer::Http1(http) = &self.observer else { return None };
+        let is_own = fault.by == Peer::Client;
+        // A request of which a part has passed is open itself, and the answer to it is ours.
+        let asked_before = http.open().saturating_sub(usize::from(fault.begun));
+        let is_waiting = is_own && asked_before > 0 && !self.down.ended;
         if self.broken.is_some() || is_waiting || !self.down.transit.is_empty() {
             return None;
         }
+        let is_cut_off = fault.begun && (!is_own || http.is_in_response());
+        let is_answered = fault.begun && is_own && http.is_answered_early();
         self.up.discard_withheld();
         self.down.discard_withheld();
         self.upstream = None;
         let reason = fault.reason.as_str();
         kit.metrics.blind(self.account.direction, reason);
-        if fault.begun && fault.by == Peer::Server {
+        let connection = self.account.connection();
+        let mut counter = http::Counter { exchanges: &mut self.exchanges, connection, kit };
+        if is_cut_off {
+            counter.finish_all(reason);
             return Some(self.give_reset());
         }
-        let connection = self.account.connection();
-        http::Counter { exchanges: &mut self.exchanges, connection, kit }.answer_all(fault.status, reason);
-        Some(self.answer(&reply::http1(fault.status, reason), kit))
+        counter.answer_all(fault.status, reason);
+        let answer = if is_answered { Vec::new() } else { reply::http1(fault.status, reason) };
+        Some(self.answer(&answer, kit))
     }
 
     fn answer(&mut self, bytes: &[u8], kit: &mut Kit) -> Next {

@@ -147,6 +147,16 @@ impl Observer {
         self.exchanges.len()
     }
 
+    /// Whether a response's head has passed and its body has not ended.
+    pub fn is_in_response(&self) -> bool {
+        self.server.is_in_body()
+    }
+
+    /// Whether the only open exchange has had its response while its request goes on.
+    pub fn is_answered_early(&self) -> bool {
+        self.is_answered_early
+    }
+
     /// Why a message was refused; only where strict. If it was the client's, the responses still open come first.
     pub fn fault(&self) -> Option<Fault> {
         self.fault

@@ -4,22 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use super::harness::{LIMIT, Metrics, Tunnel, Wayside, eventually, expect_eof, finish};
-
-/// One thing that happens on a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step<'a> {
-    /// The client sends.
-    C(&'a [u8]),
-    /// The server sends.
-    S(&'a [u8]),
-    /// The client sends no more.
-    ClientEnd,
-    /// The server sends no more.
-    ServerEnd,
-}
-
-pub(crate) use Step::{C, ClientEnd, S, ServerEnd};
+use super::counts::{Counts, counted, settled};
+use super::harness::{LIMIT, Tunnel, expect_eof, finish};
+use super::step::{C, ClientEnd, S, ServerEnd, Step};
 
 /// A conversation, what an observer makes of it, and the status with which strict observation refuses it.
 #[derive(Debug)]
@@ -37,31 +24,6 @@ pub(crate) struct Case {
 enum Cut {
     Pieces(usize),
     At(usize, usize),
-}
-
-/// `response_total` by `status_code` and `error`.
-pub(crate) type Counts = BTreeMap<(String, String), u64>;
-
-/// What stands in `response_total`.
-pub(crate) fn counted(metrics: &Metrics) -> Counts {
-    let mut counts = Counts::new();
-    for sample in metrics.matching("response_total", &[]) {
-        let label = |name| sample.labels.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-        let key = (label("status_code").unwrap_or_default(), label("error").unwrap_or_default());
-        *counts.entry(key).or_default() += sample.value as u64;
-    }
-    counts
-}
-
-/// The metrics when no connection is open any more.
-#[track_caller]
-pub(crate) fn settled(wayside: &Wayside) -> Metrics {
-    let mut metrics = Metrics::default();
-    eventually("all connections have ended", LIMIT, || {
-        metrics = wayside.metrics();
-        metrics.sum("tcp_open_connections", &[]) == 0.0
-    });
-    metrics
 }
 
 /// Every cut that is tried.

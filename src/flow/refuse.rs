@@ -78,12 +78,13 @@ impl Flow {
         self.account.first_end(Side::Upstream, How::Refused);
         let cause = self.account.cause();
         match self.observer {
-            Observer::Http1(_) => {
+            Observer::Http1(ref http) => {
+                let to_head = http.is_asked_for_head();
                 let status = if cause == "connect timeout" { 504 } else { 502 };
                 kit.count(Counter::AnsweredBadGateway);
                 let connection = self.account.connection();
                 http::Counter { exchanges: &mut self.exchanges, connection, kit }.answer_all(status, cause);
-                self.answer(&reply::http1(status, cause), kit)
+                self.answer(&reply::Http1 { status, cause, to_head, keep_alive: false }.bytes(), kit)
             }
             Observer::Http2(_) => self.answer(&reply::http2_goaway(cause), kit),
             _ => self.give_reset(),
@@ -110,6 +111,7 @@ impl Flow {
         }
         let is_cut_off = fault.begun && (!is_own || http.is_in_response());
         let is_answered = fault.begun && is_own && http.is_answered_early();
+        let to_head = http.is_asked_for_head();
         self.up.discard_withheld();
         self.down.discard_withheld();
         self.upstream = None;
@@ -122,8 +124,8 @@ impl Flow {
             return Some(self.give_reset());
         }
         counter.answer_all(fault.status, reason);
-        let answer = if is_answered { Vec::new() } else { reply::http1(fault.status, reason) };
-        Some(self.answer(&answer, kit))
+        let answer = reply::Http1 { status: fault.status, cause: reason, to_head, keep_alive: false }.bytes();
+        Some(self.answer(if is_answered { b"" } else { &answer }, kit))
     }
 
     fn answer(&mut self, bytes: &[u8], kit: &mut Kit) -> Next {

@@ -1,6 +1,6 @@
 //! The observer itself: what it is shown and what can be asked of it.
 
-use super::exchange::Exchanges;
+use super::exchange::{Asked, Exchanges};
 use super::side::{Side, Stage};
 use super::{Fault, Reason};
 use crate::wire::event::{Id, Peer, Sink};
@@ -155,6 +155,11 @@ impl Observer {
     /// Whether the only open exchange has had its response while its request goes on.
     pub fn is_answered_early(&self) -> bool {
         self.is_answered_early
+    }
+
+    /// Whether the response to come has no body: it answers a HEAD.
+    pub fn is_asked_for_head(&self) -> bool {
+        self.exchanges.first().is_some_and(|(_, asked)| asked.has(Asked::HEAD))
     }
 
     /// Why a message was refused; only where strict. If it was the client's, the responses still open come first.

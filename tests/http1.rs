@@ -6,3 +6,8 @@ mod support;
 /// The recorded exchanges of `tests/h1`, played by `support::hold` over real connections.
 #[path = "h1/exchanges.rs"]
 mod exchanges;
+
+#[path = "http1/aborts.rs"]
+mod aborts;
+#[path = "http1/counting.rs"]
+mod counting;

@@ -9,4 +9,4 @@ mod step;
 pub(crate) use counts::{Counts, counted, settled};
 pub(crate) use harness::*;
 pub(crate) use play::{Case, hold};
-pub(crate) use step::{C, ClientEnd, S, ServerEnd};
+pub(crate) use step::{C, ClientEnd, S, ServerEnd, Step};

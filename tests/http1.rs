@@ -11,3 +11,7 @@ mod exchanges;
 mod aborts;
 #[path = "http1/counting.rs"]
 mod counting;
+#[path = "http1/drain.rs"]
+mod drain;
+#[path = "http1/tunnels.rs"]
+mod tunnels;

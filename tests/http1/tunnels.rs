@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use crate::support::programs::text;
-use crate::support::servers::{Service, need};
+use crate::support::servers::Service;
 use crate::support::*;
 
 /// Sends, and reads the same at the other end.
@@ -184,9 +184,6 @@ fn websockets_of_python() {
     if !has.status.success() {
         skipped!("there is no python3-websockets");
     }
-    if let Err(why) = need("python3") {
-        skipped!("{why}");
-    }
     let server = Service::start(TempDir::new(), |port, _| {
         let mut command = Command::new(&python);
         command.args(["-Ic", SERVER, &port.to_string()]);
@@ -194,7 +191,7 @@ fn websockets_of_python() {
     });
     let wayside = Wayside::start(&["--http-strict", "--forward", &server.forward()]);
     let url = format!("ws://{}/chat", wayside.addr(0));
-    let said = text(Command::new(&python).args(["-Ic", CLIENT, &url, "20000"]), "");
+    let said = text(Command::new(&python).args(["-Ic", CLIENT, &url, "100000"]), "");
     assert_eq!(said, "4001 told to\n");
     let metrics = settled(&wayside);
     assert_eq!(counted(&metrics), Counts::from([(("101".to_owned(), String::new()), 1)]));

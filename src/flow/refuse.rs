@@ -78,12 +78,13 @@ impl Flow {
         self.account.first_end(Side::Upstream, How::Refused);
         let cause = self.account.cause();
         match self.observer {
-            Observer::Http1(_) => {
+            Observer::Http1(ref http) => {
+                let to_head = http.is_asked_for_head();
                 let status = if cause == "connect timeout" { 504 } else { 502 };
                 kit.count(Counter::AnsweredBadGateway);
                 let connection = self.account.connection();
                 http::Counter { http: &mut self.http, connection, kit }.answer_all(status, cause);
-                self.answer(&reply::http1(status, cause), kit)
+                self.answer(&reply::Http1 { status, cause, to_head, keep_alive: false }.bytes(), kit)
             }
             Observer::Http2(_) => self.answer(&reply::http2_goaway(cause), kit),
             _ => self.give_reset(),
@@ -100,24 +101,31 @@ impl Flow {
     /// Strict observation has refused a message. What was good before it comes first; `None` while that takes.
     pub(super) fn refuse_message(&mut self, kit: &mut Kit) -> Option<Next> {
         let fault = self.observer.fault()?;
-        let is_waiting = match (&self.observer, fault.by) {
-            (Observer::Http1(http), Peer::Client) => http.open() > 0 && !self.down.ended,
-            _ => false,
-        };
+        let Observer::Http1(http) = &self.observer else { return None };
+        let is_own = fault.by == Peer::Client;
+        // A request of which a part has passed is open itself, and the answer to it is ours.
+        let asked_before = http.open().saturating_sub(usize::from(fault.begun));
+        let is_waiting = is_own && asked_before > 0 && !self.down.ended;
         if self.broken.is_some() || is_waiting || !self.down.transit.is_empty() {
             return None;
         }
+        let is_cut_off = fault.begun && (!is_own || http.is_in_response());
+        let is_answered = fault.begun && is_own && http.is_answered_early();
+        let to_head = http.is_asked_for_head();
         self.up.discard(kit);
         self.down.discard(kit);
         self.upstream = None;
         let reason = fault.reason.as_str();
         kit.metrics.blind(self.account.direction, reason);
-        if fault.begun && fault.by == Peer::Server {
+        let connection = self.account.connection();
+        let mut counter = http::Counter { http: &mut self.http, connection, kit };
+        if is_cut_off {
+            counter.finish_all(reason);
             return Some(self.give_reset());
         }
-        let connection = self.account.connection();
-        http::Counter { http: &mut self.http, connection, kit }.answer_all(fault.status, reason);
-        Some(self.answer(&reply::http1(fault.status, reason), kit))
+        counter.answer_all(fault.status, reason);
+        let answer = reply::Http1 { status: fault.status, cause: reason, to_head, keep_alive: false }.bytes();
+        Some(self.answer(if is_answered { b"" } else { &answer }, kit))
     }
 
     fn answer(&mut self, bytes: &[u8], kit: &mut Kit) -> Next {

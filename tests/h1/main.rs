@@ -2,6 +2,7 @@
 //! byte and with skipped bodies; smuggling payloads; bounds; random conversations and mutated ones.
 
 mod bounds;
+mod check;
 mod exchanges;
 mod generated;
 mod mutated;

@@ -1,6 +1,6 @@
 //! Chunks, trailers and answers that two parsers read in two ways.
 
-use crate::smuggling::{After, Blind, Follow, Lenient, Pass, Refuse, Strict, check};
+use crate::check::{After, Blind, Follow, Lenient, Pass, Refuse, Strict, check};
 use crate::support::{C, S, Step};
 
 const CHUNKED: &[u8] = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";

@@ -1,6 +1,6 @@
 //! The observer itself: what it is shown and what can be asked of it.
 
-use super::exchange::Exchanges;
+use super::exchange::{Asked, Exchanges};
 use super::side::{Side, Stage};
 use super::{Fault, Reason};
 use crate::wire::event::{Id, Peer, Sink};
@@ -151,6 +151,21 @@ impl Observer {
     /// How many exchanges are open.
     pub fn open(&self) -> usize {
         self.exchanges.len()
+    }
+
+    /// Whether a response's head has passed and its body has not ended.
+    pub fn is_in_response(&self) -> bool {
+        self.server.is_in_body()
+    }
+
+    /// Whether the only open exchange has had its response while its request goes on.
+    pub fn is_answered_early(&self) -> bool {
+        self.is_answered_early
+    }
+
+    /// Whether the response to come has no body: it answers a HEAD.
+    pub fn is_asked_for_head(&self) -> bool {
+        self.exchanges.first().is_some_and(|(_, asked)| asked.has(Asked::HEAD))
     }
 
     /// Why a message was refused; only where strict. If it was the client's, the responses still open come first.

@@ -20,7 +20,8 @@ fn a_quick_part_of_pythons_own_tests_ends_as_without_wayside() {
     }
     let output = Command::new("python3").args([script, "--quick"]).env("WAYSIDE", program()).output();
     let output = output.expect("to start the script");
-    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if output.status.code() == Some(NOT_HERE) {
         skipped!("{}", complained.trim().trim_start_matches("skipped: "));
     }

@@ -1,5 +1,6 @@
 //! The table of a connection's open HTTP exchanges.
 
+use crate::access_log::{FIELD, TARGET};
 use crate::base::time::Moment;
 use crate::metrics::HttpId;
 use crate::wire::event::{Id, RequestHead, Version};
@@ -87,15 +88,43 @@ pub struct Line {
 }
 
 impl Line {
-    /// Copies them.
+    /// Copies no more than the log will show and the one byte that says that there was more: with HTTP/2 a request of
+    /// a few bytes may stand for a target of 64 KiB, on each of 4,096 streams.
     pub fn of(head: &RequestHead<'_>) -> Line {
+        let field = |value: &[u8], most: usize| value.get(..=most).unwrap_or(value).into();
         Line {
             began: SystemTime::now(),
-            method: head.method.into(),
-            authority: head.authority.into(),
-            target: head.target.into(),
-            user_agent: head.user_agent.into(),
-            referer: head.referer.into(),
+            method: field(head.method, FIELD),
+            authority: field(head.authority, FIELD),
+            target: field(head.target, TARGET),
+            user_agent: field(head.user_agent, FIELD),
+            referer: field(head.referer, FIELD),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_keeps_what_the_log_shows_and_a_byte() {
+        let (large, small) = (vec![b'a'; 64 << 10], b"GET".as_slice());
+        let of = |method, text| {
+            let (is_grpc, version) = (false, Version::Http2);
+            let head = RequestHead {
+                method,
+                authority: text,
+                target: text,
+                version,
+                is_grpc,
+                user_agent: text,
+                referer: text,
+            };
+            let line = Line::of(&head);
+            [line.method, line.authority, line.target, line.user_agent, line.referer].map(|kept| kept.len())
+        };
+        assert_eq!(of(&large, &large), [257, 257, 2049, 257, 257]);
+        assert_eq!(of(small, b""), [3, 0, 0, 0, 0]);
     }
 }

@@ -37,10 +37,16 @@ impl Exchanges {
         self.open.get_mut(usize::from(id.0))?.take()
     }
 
-    /// The first that is open.
-    pub fn first(&self) -> Option<Id> {
-        let place = self.open.iter().position(Option::is_some)?;
-        u16::try_from(place).ok().map(Id)
+    /// The first that is open, from `id` on.
+    pub fn first_from(&self, id: Id) -> Option<Id> {
+        let from = usize::from(id.0);
+        let place = self.open.get(from..)?.iter().position(Option::is_some)?;
+        u16::try_from(from + place).ok().map(Id)
+    }
+
+    /// Whether none is open.
+    pub fn is_empty(&self) -> bool {
+        self.first_from(Id(0)).is_none()
     }
 
     /// Whether the table is worth keeping for another connection.

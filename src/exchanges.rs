@@ -76,9 +76,13 @@ pub struct Exchange {
     pub line: Option<Box<Line>>,
 }
 
-/// What the access log wants of a request's head.
+/// What the access log wants of a request's head, and of both messages.
 #[derive(Debug)]
 pub struct Line {
+    /// Bytes of the request, where they are known.
+    pub request_bytes: Option<u64>,
+    /// Bytes of the response, where they are known.
+    pub response_bytes: Option<u64>,
     /// The same as the exchange has, by the wall clock.
     pub began: SystemTime,
     /// The method.
@@ -99,6 +103,8 @@ impl Line {
     pub fn of(head: &RequestHead<'_>) -> Line {
         let field = |value: &[u8], most: usize| value.get(..=most).unwrap_or(value).into();
         Line {
+            request_bytes: None,
+            response_bytes: None,
             began: SystemTime::now(),
             method: field(head.method, FIELD),
             authority: field(head.authority, FIELD),

@@ -62,6 +62,14 @@ impl Sink for Counter<'_> {
             Event::RequestEnd { .. } | Event::Informational { .. } => {}
         }
     }
+
+    fn measured(&mut self, id: Id, by: Peer, bytes: u64) {
+        let Some(line) = self.exchange(id).and_then(|exchange| exchange.line.as_mut()) else { return };
+        match by {
+            Peer::Client => line.request_bytes = Some(bytes),
+            Peer::Server => line.response_bytes = Some(bytes),
+        }
+    }
 }
 
 impl Counter<'_> {
@@ -170,8 +178,8 @@ impl Counter<'_> {
             target: &line.target,
             version: exchange.version,
             status: exchange.status,
-            request_bytes: None,
-            response_bytes: None,
+            request_bytes: line.request_bytes,
+            response_bytes: line.response_bytes,
             duration: self.kit.now.since(exchange.began),
             user_agent: &line.user_agent,
             referer: &line.referer,

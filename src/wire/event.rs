@@ -112,6 +112,10 @@ pub enum Event<'a> {
 pub trait Sink {
     /// One event. What it borrows is valid only here.
     fn event(&mut self, event: Event<'_>);
+
+    /// Right before `RequestEnd` (the client's) or `ResponseEnd` (the server's): how many bytes that message had, its
+    /// head, framing and, of a response, its interim responses included. Only HTTP/1 tells.
+    fn measured(&mut self, _id: Id, _by: Peer, _bytes: u64) {}
 }
 
 impl<F: FnMut(Event<'_>)> Sink for F {

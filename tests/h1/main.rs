@@ -5,6 +5,7 @@ mod bounds;
 mod check;
 mod exchanges;
 mod generated;
+mod measured;
 mod mutated;
 mod random;
 mod readers;

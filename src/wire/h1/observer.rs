@@ -199,6 +199,8 @@ impl Observer {
     }
 
     fn skipped(&mut self, peer: Peer, count: u64, sink: &mut dyn Sink) {
+        let side = self.side_mut(peer);
+        side.message = side.message.saturating_add(count);
         match self.side_mut(peer).skipped(count) {
             Ok(false) => {}
             Ok(true) => self.message_end(peer, None, sink),

@@ -67,6 +67,8 @@ pub(super) struct Side {
     pub(super) is_blank_seen: bool,
     /// It has sent its last byte.
     pub(super) is_ended: bool,
+    /// Bytes of the message that has begun.
+    pub(super) message: u64,
 }
 
 /// How far a body has come.

@@ -43,6 +43,7 @@ impl Observer {
             }
             _ => {
                 let progress = side.body(bytes, is_strict)?;
+                side.message = side.message.saturating_add(progress.used as u64);
                 if let Some(grpc_status) = progress.end {
                     self.message_end(peer, grpc_status, sink);
                 }
@@ -139,6 +140,7 @@ impl Observer {
                     return Ok(None);
                 };
                 self.client.is_blank_seen = false;
+                self.client.message = request.len as u64;
                 self.request(&request, sink)?;
                 Ok(Some(request.len))
             }
@@ -146,6 +148,7 @@ impl Observer {
                 let Some(response) = parse::response(bytes, self.is_strict, &mut scratch)? else {
                     return Ok(None);
                 };
+                self.server.message = self.server.message.saturating_add(response.len as u64);
                 self.response(&response, sink)?;
                 Ok(Some(response.len))
             }
@@ -235,6 +238,7 @@ impl Observer {
         self.is_asking = false;
         self.client.stage = Stage::Head;
         let Some((id, asked)) = self.exchanges.last() else { return };
+        sink.measured(id, Peer::Client, std::mem::take(&mut self.client.message));
         sink.event(Event::RequestEnd { id });
         if matches!(self.server.stage, Stage::Tunnel) {
             self.client.stage = Stage::Tunnel;
@@ -252,6 +256,7 @@ impl Observer {
         self.server.stage = Stage::Head;
         let Some((id, _)) = self.exchanges.first() else { return };
         let grpc_status = trailer.or(self.grpc_status.take());
+        sink.measured(id, Peer::Server, std::mem::take(&mut self.server.message));
         sink.event(Event::ResponseEnd { id, grpc_status });
         if !(self.is_asking && self.exchanges.len() == 1) {
             self.exchanges.close_first();

@@ -149,15 +149,12 @@ impl Counter<'_> {
         }
     }
 
-    /// We answer for the upstream, which was not to be had.
-    pub fn answer_all(&mut self, status: u16, error: &'static str) {
-        let count = self.exchanges.as_ref().map_or(0, |all| all.open.len());
-        for place in 0..count {
-            if let Ok(id) = u16::try_from(place) {
-                self.response(Id(id), status);
-                self.finish(Id(id), None, error);
-            }
+    /// We answer the first, if there is one, for the upstream, which was not to be had. Those behind it go unanswered.
+    pub fn answer(&mut self, first: Option<Id>, status: u16, error: &'static str) {
+        if let Some(id) = first {
+            self.response(id, status);
         }
+        self.finish_all(error);
     }
 
     fn exchange(&mut self, id: Id) -> Option<&mut Exchange> {

@@ -149,14 +149,12 @@ impl Counter<'_> {
         }
     }
 
-    /// We answer for the upstream, which was not to be had.
-    pub fn answer_all(&mut self, status: u16, error: &'static str) {
-        let mut next = Id(0);
-        while let Some(id) = self.http.open.as_ref().and_then(|all| all.first_from(next)) {
+    /// We answer the first, if there is one, for the upstream, which was not to be had. Those behind it go unanswered.
+    pub fn answer(&mut self, first: Option<Id>, status: u16, error: &'static str) {
+        if let Some(id) = first {
             self.response(id, status);
-            self.finish(id, None, error);
-            next = Id(id.0.saturating_add(1));
         }
+        self.finish_all(error);
     }
 
     fn exchange(&mut self, id: Id) -> Option<&mut Exchange> {

@@ -79,11 +79,11 @@ impl Flow {
         let cause = self.account.cause();
         match self.observer {
             Observer::Http1(ref http) => {
-                let to_head = http.is_asked_for_head();
+                let (first, to_head) = (http.first(), http.is_asked_for_head());
                 let status = if cause == "connect timeout" { 504 } else { 502 };
                 kit.count(Counter::AnsweredBadGateway);
                 let connection = self.account.connection();
-                http::Counter { http: &mut self.http, connection, kit }.answer_all(status, cause);
+                http::Counter { http: &mut self.http, connection, kit }.answer(first, status, cause);
                 self.answer(&reply::Http1 { status, cause, to_head, keep_alive: false }.bytes(), kit)
             }
             Observer::Http2(_) => self.answer(&reply::http2_goaway(cause), kit),
@@ -111,7 +111,7 @@ impl Flow {
         }
         let is_cut_off = fault.begun && (!is_own || http.is_in_response());
         let is_answered = fault.begun && is_own && http.is_answered_early();
-        let to_head = http.is_asked_for_head();
+        let (first, to_head) = (http.first(), http.is_asked_for_head());
         self.up.discard(kit);
         self.down.discard(kit);
         self.upstream = None;
@@ -123,7 +123,7 @@ impl Flow {
             counter.finish_all(reason);
             return Some(self.give_reset());
         }
-        counter.answer_all(fault.status, reason);
+        counter.answer(first, fault.status, reason);
         let answer = reply::Http1 { status: fault.status, cause: reason, to_head, keep_alive: false }.bytes();
         Some(self.answer(if is_answered { b"" } else { &answer }, kit))
     }

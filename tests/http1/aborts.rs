@@ -145,6 +145,21 @@ fn nobody_listens() {
     }
 }
 
+/// One answer, and the connection's end: what is behind the first has none.
+#[test]
+fn one_of_a_pipeline_is_answered() {
+    let (_socket, addr) = refusing();
+    let wayside = Wayside::start(&["--forward", &forward(addr)]);
+    let answer = String::from_utf8(ask(&wayside, &GET.repeat(3))).expect("text");
+    assert_eq!(answer.matches("HTTP/1.1 502 ").count(), 1, "{answer}");
+    let cause = || "connection refused".to_owned();
+    let expected = Counts::from([(("502".to_owned(), cause()), 1), ((String::new(), cause()), 2)]);
+    let metrics = settled(&wayside);
+    assert_eq!(counted(&metrics), expected);
+    assert_eq!(metrics.sum("response_total", &[("classification", "failure")]), 3.0);
+    assert_eq!(metrics.sum("http_requests_in_flight", &[]), 0.0);
+}
+
 #[test]
 fn an_http_2_client_is_told_by_goaway() {
     let (_socket, addr) = refusing();

@@ -14,8 +14,6 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) steps: &'static [Step<'static>],
     pub(crate) events: &'static str,
-    // Asked in `strict.rs`.
-    #[allow(dead_code)]
     pub(crate) strict: Option<u16>,
 }
 
@@ -39,38 +37,45 @@ fn cuts(steps: &[Step<'_>]) -> Vec<Cut> {
     cuts
 }
 
-/// Sends the bytes in pieces, each when the one before has arrived, and looks at what arrives.
-fn carry(
-    mut from: &TcpStream,
-    mut to: &TcpStream,
-    bytes: &[u8],
-    index: usize,
-    cut: Cut,
-) -> Result<(), String> {
-    let pieces: Vec<&[u8]> = match cut {
+/// Sends the bytes in pieces, each when the one before has arrived, and looks at what arrives. Strict observation holds
+/// back what is not complete: there they are only sent one after the other.
+fn carry(from: &TcpStream, to: &TcpStream, pieces: &[&[u8]], is_strict: bool) -> Result<(), String> {
+    for piece in pieces {
+        let mut from = from;
+        from.write_all(piece).map_err(|error| format!("sending {piece:?}: {error}"))?;
+        if !is_strict {
+            arrive(to, piece)?;
+        }
+    }
+    if is_strict { arrive(to, &pieces.concat()) } else { Ok(()) }
+}
+
+fn arrive(mut to: &TcpStream, bytes: &[u8]) -> Result<(), String> {
+    let mut arrived = vec![0; bytes.len()];
+    to.read_exact(&mut arrived).map_err(|error| format!("receiving {}: {error}", bytes.escape_ascii()))?;
+    if arrived == bytes {
+        return Ok(());
+    }
+    Err(format!("{} became {}", bytes.escape_ascii(), arrived.escape_ascii()))
+}
+
+/// The pieces of one step.
+fn pieces(bytes: &[u8], index: usize, cut: Cut) -> Vec<&[u8]> {
+    match cut {
         Cut::Pieces(size) => bytes.chunks(size).collect(),
         Cut::At(step, at) if step == index => vec![&bytes[..at], &bytes[at..]],
         Cut::At(..) => vec![bytes],
-    };
-    for piece in pieces {
-        from.write_all(piece).map_err(|error| format!("sending {piece:?}: {error}"))?;
-        let mut arrived = vec![0; piece.len()];
-        to.read_exact(&mut arrived).map_err(|error| format!("receiving {piece:?}: {error}"))?;
-        if arrived != piece {
-            return Err(format!("{} became {}", piece.escape_ascii(), arrived.escape_ascii()));
-        }
     }
-    Ok(())
 }
 
 /// Plays one conversation over a connection of its own, and ends both sides in order.
-fn play(tunnel: &Tunnel, steps: &[Step<'_>], cut: Cut) -> Result<(), String> {
+fn play(tunnel: &Tunnel, steps: &[Step<'_>], cut: Cut, is_strict: bool) -> Result<(), String> {
     let (client, server) = tunnel.pair();
     let mut ended = [false; 2];
     for (index, step) in steps.iter().chain(&[ClientEnd, ServerEnd]).enumerate() {
         match step {
-            C(bytes) => carry(&client, &server, bytes, index, cut)?,
-            S(bytes) => carry(&server, &client, bytes, index, cut)?,
+            C(bytes) => carry(&client, &server, &pieces(bytes, index, cut), is_strict)?,
+            S(bytes) => carry(&server, &client, &pieces(bytes, index, cut), is_strict)?,
             ClientEnd if !ended[0] => {
                 finish(&client);
                 expect_eof(&server, LIMIT);
@@ -116,24 +121,34 @@ fn expected(events: &str) -> (u64, Counts) {
     (requests, counts)
 }
 
-/// Plays a table of conversations, each cut in every way: each byte arrives as it was sent, and each is counted.
+/// Plays a conversation, cut in every way: each byte arrives as it was sent, and each exchange is counted.
+#[track_caller]
+fn hold_one(case: &Case, args: &[&str]) {
+    let Case { name, steps, events, .. } = case;
+    let tunnel = Tunnel::new(args);
+    let cuts = cuts(steps);
+    for cut in &cuts {
+        if let Err(error) = play(&tunnel, steps, *cut, !args.is_empty()) {
+            panic!("{name}, {args:?}, {cut:?}: {error}");
+        }
+    }
+    let metrics = settled(&tunnel.wayside);
+    let runs = cuts.len() as u64;
+    let (requests, mut counts) = expected(events);
+    counts.values_mut().for_each(|count| *count *= runs);
+    assert_eq!(metrics.sum("request_total", &[]) as u64, requests * runs, "{name}");
+    assert_eq!(counted(&metrics), counts, "{name}");
+    assert_eq!(metrics.sum("http_requests_in_flight", &[]), 0.0, "{name}");
+    assert_eq!(metrics.sum("http_blind_total", &[]), 0.0, "{name}");
+}
+
+/// Plays a table of conversations; under strict those that it lets pass.
 #[track_caller]
 pub(crate) fn hold(cases: &[Case]) {
-    for Case { name, steps, events, .. } in cases {
-        let tunnel = Tunnel::new(&[]);
-        let cuts = cuts(steps);
-        for cut in &cuts {
-            if let Err(error) = play(&tunnel, steps, *cut) {
-                panic!("{name}, {cut:?}: {error}");
-            }
+    for case in cases {
+        hold_one(case, &[]);
+        if case.strict.is_none() {
+            hold_one(case, &["--http-strict"]);
         }
-        let metrics = settled(&tunnel.wayside);
-        let runs = cuts.len() as u64;
-        let (requests, mut counts) = expected(events);
-        counts.values_mut().for_each(|count| *count *= runs);
-        assert_eq!(metrics.sum("request_total", &[]) as u64, requests * runs, "{name}");
-        assert_eq!(counted(&metrics), counts, "{name}");
-        assert_eq!(metrics.sum("http_requests_in_flight", &[]), 0.0, "{name}");
-        assert_eq!(metrics.sum("http_blind_total", &[]), 0.0, "{name}");
     }
 }

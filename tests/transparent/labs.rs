@@ -196,6 +196,11 @@ impl Inside<'_> {
         self.wayside.fds()
     }
 
+    #[allow(dead_code)] // For `tests/access_log`.
+    pub(crate) fn stdout(&self) -> String {
+        self.wayside.stdout()
+    }
+
     pub(crate) fn stderr(&self) -> String {
         self.wayside.stderr()
     }

@@ -153,6 +153,11 @@ impl Observer {
         self.exchanges.len()
     }
 
+    /// The exchange that is answered next, or is being answered.
+    pub fn first(&self) -> Option<Id> {
+        self.exchanges.first().map(|(id, _)| id)
+    }
+
     /// Whether a response's head has passed and its body has not ended.
     pub fn is_in_response(&self) -> bool {
         self.server.is_in_body()

@@ -97,7 +97,7 @@ impl Counter<'_> {
 
     /// Gives the table back if no exchange is open.
     pub fn rest(&mut self) {
-        if self.http.open.as_ref().is_some_and(|all| all.first().is_none())
+        if self.http.open.as_ref().is_some_and(|all| all.last().is_none())
             && let Some(table) = self.http.open.take()
             && self.kit.spare.len() < SPARE
             && table.is_handy()
@@ -134,14 +134,14 @@ impl Counter<'_> {
 
     /// All that are open are over.
     pub fn finish_all(&mut self, error: &'static str) {
-        while let Some(id) = self.http.open.as_ref().and_then(|all| all.first()) {
+        while let Some(id) = self.http.open.as_ref().and_then(|all| all.last()) {
             self.finish(id, None, error);
         }
     }
 
     /// We answer for the upstream, which was not to be had.
     pub fn answer_all(&mut self, status: u16, error: &'static str) {
-        while let Some(id) = self.http.open.as_ref().and_then(|all| all.first()) {
+        while let Some(id) = self.http.open.as_ref().and_then(|all| all.last()) {
             self.response(id, status);
             self.finish(id, None, error);
         }

@@ -34,19 +34,17 @@ impl Exchanges {
 
     /// One ends.
     pub fn end(&mut self, id: Id) -> Option<Exchange> {
-        self.open.get_mut(usize::from(id.0))?.take()
+        let ended = self.open.get_mut(usize::from(id.0))?.take();
+        // The last place is never a free one, so `last` need not search.
+        while let Some(None) = self.open.last() {
+            self.open.pop();
+        }
+        ended
     }
 
-    /// The first that is open, from `id` on.
-    pub fn first_from(&self, id: Id) -> Option<Id> {
-        let from = usize::from(id.0);
-        let place = self.open.get(from..)?.iter().position(Option::is_some)?;
-        u16::try_from(from + place).ok().map(Id)
-    }
-
-    /// Whether none is open.
-    pub fn is_empty(&self) -> bool {
-        self.first_from(Id(0)).is_none()
+    /// The open one with the highest id.
+    pub fn last(&self) -> Option<Id> {
+        u16::try_from(self.open.len().checked_sub(1)?).ok().map(Id)
     }
 
     /// Whether the table is worth keeping for another connection.
@@ -118,6 +116,36 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::{Direction, Metrics, TargetLabel};
+
+    fn exchange() -> Exchange {
+        let addr = TargetLabel::Addr(([127, 0, 0, 1], 80).into());
+        let mut metrics = Metrics::new();
+        let target = metrics.target(Direction::Inbound, &addr);
+        let (series, began, version) = (metrics.http(target, "a"), Moment::NEVER, Version::Http2);
+        let (latency, line) = (None, None);
+        Exchange { series, began, latency, status: 0, version, is_grpc: false, is_counted: false, line }
+    }
+
+    #[test]
+    fn the_last_is_the_open_one_with_the_highest_id() {
+        let mut table = Exchanges::default();
+        assert_eq!(table.last(), None);
+        (0..4).for_each(|id| table.begin(Id(id), exchange()));
+        let steps = [
+            (1, true, Some(3)),
+            (3, true, Some(2)),
+            (2, true, Some(0)),
+            (2, false, Some(0)),
+            (0, true, None),
+        ];
+        for (id, was_open, last) in steps {
+            assert_eq!(table.end(Id(id)).is_some(), was_open);
+            assert_eq!(table.last(), last.map(Id));
+        }
+        table.begin(Id(2), exchange());
+        assert_eq!((table.last(), table.get(Id(1)).is_some()), (Some(Id(2)), false));
+    }
 
     #[test]
     fn a_line_keeps_what_the_log_shows_and_a_byte() {

@@ -105,7 +105,7 @@ impl Counter<'_> {
 
     /// Gives the table back if no exchange is open.
     pub fn rest(&mut self) {
-        if self.http.open.as_ref().is_some_and(|all| all.is_empty())
+        if self.http.open.as_ref().is_some_and(|all| all.last().is_none())
             && let Some(table) = self.http.open.take()
             && self.kit.spare.len() < SPARE
             && table.is_handy()
@@ -142,10 +142,8 @@ impl Counter<'_> {
 
     /// All that are open are over.
     pub fn finish_all(&mut self, error: &'static str) {
-        let mut next = Id(0);
-        while let Some(id) = self.http.open.as_ref().and_then(|all| all.first_from(next)) {
+        while let Some(id) = self.http.open.as_ref().and_then(|all| all.last()) {
             self.finish(id, None, error);
-            next = Id(id.0.saturating_add(1));
         }
     }
 

@@ -6,5 +6,7 @@ mod support;
 mod adversary;
 #[path = "http2/count.rs"]
 mod count;
+#[path = "http2/drain.rs"]
+mod drain;
 #[path = "http2/tools.rs"]
 mod tools;

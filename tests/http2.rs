@@ -8,5 +8,7 @@ mod adversary;
 mod count;
 #[path = "http2/drain.rs"]
 mod drain;
+#[path = "http2/h2spec.rs"]
+mod h2spec;
 #[path = "http2/tools.rs"]
 mod tools;

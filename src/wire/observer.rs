@@ -206,7 +206,7 @@ impl Observer {
 
     /// `Upgrade: h2c` was answered with 101: what is behind it is HTTP/2.
     fn upgrade(&mut self, h2c: h1::H2c, shown: &[u8], means: &mut Means, sink: &mut dyn Sink) {
-        let mut http = h2::Observer::after_upgrade(h2c.id, b"");
+        let mut http = h2::Observer::after_upgrade(h2c.id, &h2c.settings);
         http.client(&h2c.client, &mut means.scratch, sink);
         let behind = shown.len().saturating_sub(h2c.server);
         http.server(shown.get(behind..).unwrap_or_default(), &mut means.scratch, sink);

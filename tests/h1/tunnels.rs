@@ -169,7 +169,9 @@ fn h2c_is_told_with_both_sides_bytes() {
                 }
             }
             let behind = if cut < head.len() { response.len() - head.len() } else { cut - head.len() };
-            assert_eq!(told, Some(H2c { id: Id(0), client: early.to_vec(), server: behind }), "cut at {cut}");
+            let settings = b"AAMAAABkAAQAAP__"[..].into();
+            let expected = H2c { id: Id(0), settings, client: early.to_vec(), server: behind };
+            assert_eq!(told, Some(expected), "cut at {cut}");
             assert_eq!(events, ["> 0 GET [h] /", ">| 0", "< 0 101", "tunnel 0"]);
         }
     }

@@ -38,6 +38,8 @@ pub(super) struct Fields<'a> {
     pub(super) is_upgrade: bool,
     /// It names `h2c`.
     pub(super) is_h2c: bool,
+    /// `HTTP2-Settings`, or empty.
+    pub(super) settings: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
@@ -66,6 +68,7 @@ impl<'a> Fields<'a> {
             10 if is("user-agent") => self.user_agent = value,
             11 if is("grpc-status") => self.grpc_status = number(value),
             12 if is("content-type") => self.is_grpc = begins(value, b"application/grpc"),
+            14 if is("http2-settings") => self.settings = value,
             14 if is("content-length") => self.length(value, strict)?,
             17 if is("transfer-encoding") => self.coding(value, strict)?,
             14 | 17 if strict && is_disguise(header.name) => return Err(Reason::MalformedHead),

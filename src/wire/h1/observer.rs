@@ -25,6 +25,8 @@ pub struct Observer {
     pub(super) first_end: Option<Peer>,
     pub(super) fault: Option<Fault>,
     pub(super) h2c: Option<Box<H2c>>,
+    /// `HTTP2-Settings` of the last request, if that offers h2c; a head bounds it.
+    pub(super) settings: Box<[u8]>,
 }
 
 /// The connection has become HTTP/2 by `Upgrade: h2c` (RFC 7540, section 3.2): both sides' next bytes are HTTP/2, and
@@ -33,6 +35,8 @@ pub struct Observer {
 pub struct H2c {
     /// The exchange.
     pub id: Id,
+    /// The request's `HTTP2-Settings`, as sent.
+    pub settings: Box<[u8]>,
     /// The bytes of HTTP/2 that the client has been seen to send already; most often none.
     pub client: Vec<u8>,
     /// How many of the bytes last shown of the server are HTTP/2: those behind its 101.
@@ -54,6 +58,7 @@ impl Observer {
             first_end: None,
             fault: None,
             h2c: None,
+            settings: Box::default(),
         }
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Request<'a> {
     pub(super) head: RequestHead<'a>,
     pub(super) asked: Asked,
     pub(super) framing: Framing,
+    /// `HTTP2-Settings`, or empty.
+    pub(super) settings: &'a [u8],
 }
 
 /// A response's head.
@@ -133,7 +135,7 @@ fn request_plain(bytes: &[u8], is_strict: bool) -> Result<Option<Request<'_>>, F
         user_agent: fields.user_agent,
         referer: fields.referer,
     };
-    Ok(Some(Request { len, head, asked, framing }))
+    Ok(Some(Request { len, head, asked, framing, settings: fields.settings }))
 }
 
 fn response_plain(bytes: &[u8], is_strict: bool) -> Result<Option<Response>, Failure> {

@@ -158,6 +158,10 @@ impl Observer {
     fn request(&mut self, request: &Request<'_>, sink: &mut dyn Sink) -> Result<(), Reason> {
         let id = self.exchanges.open(request.asked).ok_or(Reason::Pipeline)?;
         self.is_asking = true;
+        self.settings = match request.settings {
+            settings @ [_, ..] if request.asked.has(Asked::H2C) => settings.into(),
+            _ => Box::default(),
+        };
         sink.event(Event::Request { id, head: request.head });
         match Stage::of(request.framing) {
             Some(stage) => self.client.stage = stage,
@@ -212,7 +216,12 @@ impl Observer {
             self.client.stage = Stage::Tunnel;
             let client = self.client.gather.take();
             if is_h2c {
-                self.h2c = Some(Box::new(H2c { id, client, server: 0 }));
+                self.h2c = Some(Box::new(H2c {
+                    id,
+                    settings: std::mem::take(&mut self.settings),
+                    client,
+                    server: 0,
+                }));
             }
         }
     }

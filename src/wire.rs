@@ -4,6 +4,7 @@ mod banner;
 pub mod detect;
 pub mod event;
 mod first;
+mod first_line;
 pub mod h1;
 pub mod h2;
 mod head;

@@ -139,13 +139,15 @@ fn other_protocols_pass() {
 }
 
 #[test]
-fn half_a_request_line_is_released_when_time_is_up() {
+fn half_a_request_line_is_refused_when_time_is_up() {
     let tunnel = Tunnel::new(&["--http-strict", "--detect-timeout", "300ms"]);
     let (mut client, server) = tunnel.pair();
     let began = Instant::now();
     client.write_all(b"GET /index").expect("to send");
     expect_silence(&server, Duration::from_millis(100));
-    assert_eq!(read(&server, 10), b"GET /index");
+    let (answer, _) = check::rest(&client);
+    assert!(answer.starts_with(b"HTTP/1.1 408 "), "{}", answer.escape_ascii());
+    assert_eq!(check::rest(&server).0, b"");
     let took = began.elapsed();
     assert!(took > Duration::from_millis(250) && took < Duration::from_secs(3), "{took:?}");
 }

@@ -10,6 +10,7 @@ use crate::metrics::Counter;
 use crate::sys::socket;
 use crate::wire::detect::DecidedBy;
 use crate::wire::event::Peer;
+use crate::wire::h1;
 use crate::wire::observer::Observer;
 use crate::wire::reply;
 use std::io::{self, ErrorKind, Read, Write};
@@ -46,9 +47,9 @@ impl Flow {
                 Err(_) => return Next::Close(Ending::Refused),
             }
             let is_enough = match &self.observer {
-                Observer::Fresh | Observer::Detecting(_) => false,
+                Observer::Fresh | Observer::FirstLine(_) | Observer::Detecting(_) => false,
                 Observer::Http1(http) => http.open() > 0 || http.is_blind() || http.fault().is_some(),
-                Observer::Http1Idle | Observer::Http2(_) | Observer::Opaque => true,
+                Observer::Http1Idle | Observer::Http2(_) | Observer::Opaque | Observer::Refused(_) => true,
             };
             if is_enough {
                 return self.refusal(kit);
@@ -101,7 +102,12 @@ impl Flow {
     /// Strict observation has refused a message. What was good before it comes first; `None` while that takes.
     pub(super) fn refuse_message(&mut self, kit: &mut Kit) -> Option<Next> {
         let fault = self.observer.fault()?;
-        let Observer::Http1(http) = &self.observer else { return None };
+        let fresh = h1::Observer::new(true);
+        let http = match &self.observer {
+            Observer::Http1(http) => http,
+            // Its first line was refused: nothing was asked.
+            _ => &fresh,
+        };
         let is_own = fault.by == Peer::Client;
         // A request of which a part has passed is open itself, and the answer to it is ours.
         let asked_before = http.open().saturating_sub(usize::from(fault.begun));

@@ -127,7 +127,7 @@ impl Flow {
     /// Passes on those of the client's bytes that were held back and are settled now.
     pub(super) fn let_go(&mut self, kit: &mut Kit) {
         let settled = self.up.withheld().saturating_sub(self.observer.client_held());
-        if settled == 0 || !self.observer.is_decided() {
+        if settled == 0 {
             return;
         }
         let Some(upstream) = &mut self.upstream else { return };
@@ -277,6 +277,9 @@ impl Flow {
         }
         if self.account.opened().after(kit.config.detect_timeout) <= kit.now {
             self.give_up_detection(DecidedBy::Timeout, kit);
+        }
+        if self.observer.fault().is_some() {
+            return Next::Again;
         }
         Next::Wait
     }

@@ -3,6 +3,7 @@
 
 use crate::wire::detect::{DecidedBy, Detector, Protocol, Verdict};
 use crate::wire::event::{Peer, Sink};
+use crate::wire::first_line::{self, Line};
 use crate::wire::h2::Scratch;
 use crate::wire::{h1, h2};
 
@@ -12,6 +13,8 @@ pub enum Observer {
     /// No byte has come yet.
     #[default]
     Fresh,
+    /// Strict only: the client's first line is not whole.
+    FirstLine(Box<FirstLine>),
     /// The first bytes left it open what this is.
     Detecting(Box<Undecided>),
     /// HTTP/1.
@@ -22,6 +25,14 @@ pub enum Observer {
     Http2(Box<h2::Observer>),
     /// Nothing more to find out: the bytes need not be seen.
     Opaque,
+    /// Strict only: the first line is no request by the rules, but might be taken for one.
+    Refused(h1::Fault),
+}
+
+/// The client's first bytes, which wait for the end of their line.
+#[derive(Debug, Default)]
+pub struct FirstLine {
+    held: Vec<u8>,
 }
 
 /// A detection, and what was shown to it for as long as this may become HTTP: an observer of HTTP begins with the
@@ -31,6 +42,8 @@ pub struct Undecided {
     detector: Detector,
     client: Vec<u8>,
     server: Vec<u8>,
+    /// Strict only: the first line names HTTP.
+    must_be_http: bool,
 }
 
 /// What all observers share, lent to each for a call, so that an idle connection owns next to nothing.
@@ -77,7 +90,7 @@ pub struct Seen {
 impl Observer {
     /// Whether the detection is over.
     pub fn is_decided(&self) -> bool {
-        !matches!(self, Observer::Fresh | Observer::Detecting(_))
+        !matches!(self, Observer::Fresh | Observer::FirstLine(_) | Observer::Detecting(_))
     }
 
     /// Who has settled that this is not HTTP, while only its name is still open.
@@ -96,7 +109,7 @@ impl Observer {
             (Observer::Http1(http), Peer::Server) => http.server_skip(),
             (Observer::Http2(http), Peer::Client) => http.client_skip(),
             (Observer::Http2(http), Peer::Server) => http.server_skip(),
-            (Observer::Fresh | Observer::Detecting(_) | Observer::Http1Idle, _) => 0,
+            _ => 0,
         }
     }
 
@@ -130,6 +143,21 @@ impl Observer {
                 self.rest(means);
                 Seen { verdict: None, pass }
             }
+            Observer::Refused(_) => Seen { verdict: None, pass: 0 },
+            Observer::Fresh | Observer::FirstLine(_) if is_strict && peer == Peer::Client => {
+                self.first_line(bytes, means, sink)
+            }
+            Observer::FirstLine(line) => {
+                // A server that speaks before it can have had a request: this is not HTTP.
+                let held = std::mem::take(&mut line.held);
+                *self = Observer::Fresh;
+                let seen = self.detect(peer, bytes, is_strict, means, sink);
+                if seen.verdict.is_some() {
+                    return seen;
+                }
+                let verdict = self.detect(Peer::Client, &held, is_strict, means, sink).verdict;
+                Seen { verdict, ..seen }
+            }
             Observer::Fresh | Observer::Detecting(_) => self.detect(peer, bytes, is_strict, means, sink),
         }
     }
@@ -138,6 +166,9 @@ impl Observer {
     pub fn client_held(&self) -> usize {
         match self {
             Observer::Http1(http) => http.client_held(),
+            Observer::FirstLine(line) => line.held.len(),
+            Observer::Detecting(undecided) => undecided.client.len(),
+            Observer::Refused(_) => usize::MAX,
             _ => 0,
         }
     }
@@ -146,6 +177,7 @@ impl Observer {
     pub fn fault(&self) -> Option<h1::Fault> {
         match self {
             Observer::Http1(http) => http.fault(),
+            Observer::Refused(fault) => Some(*fault),
             _ => None,
         }
     }
@@ -164,6 +196,12 @@ impl Observer {
     pub fn give_up(&mut self, why: DecidedBy) -> Option<Verdict> {
         let verdict = match self {
             Observer::Fresh => Detector::default().give_up(why),
+            Observer::FirstLine(line) => {
+                let mut detector = Detector::default();
+                let verdict = detector.client(&line.held).unwrap_or_else(|| detector.give_up(why));
+                *self = Observer::Refused(h1::Fault::of_first_line(why == DecidedBy::Timeout));
+                return Some(verdict);
+            }
             Observer::Detecting(undecided) => undecided.detector.give_up(why),
             _ => return None,
         };
@@ -240,8 +278,49 @@ impl Observer {
         }
     }
 
+    /// Shows the detector the client's first line when it is whole, or cannot be HTTP's.
+    fn first_line(&mut self, bytes: &[u8], means: &mut Means, sink: &mut dyn Sink) -> Seen {
+        let mut held = match std::mem::take(self) {
+            Observer::FirstLine(line) => line.held,
+            _ => Vec::new(),
+        };
+        held.extend_from_slice(bytes);
+        let line = first_line::look(&held);
+        match line {
+            Line::Open => {
+                *self = Observer::FirstLine(Box::new(FirstLine { held }));
+                return Seen { verdict: None, pass: 0 };
+            }
+            Line::TooLong => {
+                *self = Observer::Refused(h1::Fault::of_first_line(false));
+                return Seen { verdict: Detector::default().client(&held), pass: 0 };
+            }
+            Line::Other | Line::Http => {}
+        }
+        let seen = self.detect(Peer::Client, &held, true, means, sink);
+        match self {
+            Observer::Opaque if line == Line::Http => self.refuse(seen),
+            Observer::Detecting(undecided) => {
+                undecided.must_be_http = line == Line::Http;
+                if undecided.must_be_http && undecided.detector.opaque().is_some() {
+                    return self.refuse(seen);
+                }
+                seen
+            }
+            _ => seen,
+        }
+    }
+
+    fn refuse(&mut self, seen: Seen) -> Seen {
+        *self = Observer::Refused(h1::Fault::of_first_line(false));
+        Seen { pass: 0, ..seen }
+    }
+
     fn wait(&mut self, mut undecided: Box<Undecided>, peer: Peer, bytes: &[u8], is_strict: bool) -> Seen {
         let is_open = undecided.detector.opaque().is_none();
+        if undecided.must_be_http && !is_open {
+            return self.refuse(Seen { verdict: None, pass: 0 });
+        }
         let held = undecided.client.len();
         if is_open {
             match peer {
@@ -282,6 +361,9 @@ impl Observer {
             Peer::Client => undecided.client.len(),
             Peer::Server => undecided.server.len(),
         };
+        if matches!(self, Observer::Opaque) && undecided.must_be_http {
+            return self.refuse(Seen { verdict: Some(verdict), pass: 0 });
+        }
         if matches!(self, Observer::Opaque) {
             let held = if is_strict && peer == Peer::Client { before } else { 0 };
             return Seen { verdict: Some(verdict), pass: held + bytes.len() };

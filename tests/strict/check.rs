@@ -149,10 +149,13 @@ pub(crate) fn check(before: &[Step<'_>], payload: Step<'_>, _: Lenient, strict: 
             continue;
         }
         refused(&GOOD, bytes, at, status, passed);
-        // What is no request line at all is not HTTP where the connection begins with it, and passes.
+        // What no server would take for a request line is not HTTP where the connection begins with it, and passes.
         let verdict = Detector::default().client(bytes).expect("a verdict");
+        let names_http =
+            || bytes.split(|&byte| byte == b'\n').any(|line| line.windows(5).any(|part| part == b"HTTP/"));
         match verdict.protocol {
             Protocol::Http1 => refused(before, bytes, at, status, passed),
+            _ if names_http() => refused(before, bytes, at, status, passed),
             _ => passes(true, &steps),
         }
     }

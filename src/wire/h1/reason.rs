@@ -94,6 +94,12 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// For a first line that is no request by the rules, or that did not come to its end in time.
+    pub fn of_first_line(is_late: bool) -> Fault {
+        let (status, reason) = if is_late { (408, Reason::CutShort) } else { (400, Reason::MalformedHead) };
+        Fault { by: Peer::Client, status, reason, begun: false }
+    }
+
     pub(super) fn new(by: Peer, reason: Reason, begun: bool) -> Fault {
         let status = if by == Peer::Server { 502 } else { reason.status() };
         Fault { by, status, reason, begun }

@@ -59,7 +59,8 @@ fn h2spec_gives_the_verdicts_that_it_gives_directly() {
     let dir = TempDir::new();
     let direct = verdicts(&h2spec, service.addr, &dir);
     let through = verdicts(&h2spec, wayside.addr(0), &dir);
-    assert!(direct.len() > 100, "{direct:?}");
+    let passed = direct.iter().filter(|(_, verdict)| *verdict == "passed").count();
+    assert!(passed > 100, "{direct:?}");
     let of = |wanted: &str| through.iter().filter(|(_, verdict)| *verdict == wanted).count();
     let blind = wayside.metrics().sum("http_blind_total", &[]);
     say(&format!(

@@ -181,11 +181,14 @@ fn http2_by_upgrade_is_followed() {
         command.arg(format!("-f127.0.0.1,{port};no-tls"));
         command
     });
-    let wayside = through(&front);
+    let wayside = Wayside::start(&["--forward", &front.forward(), "--access-log", "json"]);
     let said = text(tool("nghttp", &["-nuv", "-m", "10", "-c", "16384"]).arg(url(&wayside, "small")), "");
     assert!(said.contains("HTTP Upgrade success") && said.matches(":status: 200").count() == 10, "{said}");
     // The first request was asked in HTTP/1, and got its answer there: 101.
     count::expect(&wayside, &[("101", "", 1), ("200", "", 9)]);
+    let logged = |what: &str| wayside.stdout().matches(what).count();
+    eventually("all are logged", LIMIT, || logged("\"uri\":\"/small\"") == 10);
+    assert_eq!(logged("\"protocol\":\"http/2\""), 9, "{}", wayside.stdout());
     if have("curl").is_some() {
         let urls = [url(&wayside, "small"), url(&wayside, "small")];
         let body = output(tool("curl", &["-sS", "--http2"]).args(&urls), b"");

@@ -2,7 +2,7 @@
 //! strict observer because it is none by the rules. A blank too many is enough for that.
 
 use crate::wire::request_line::is_token;
-use memchr::memchr2;
+use memchr::memchr;
 
 /// The most bytes that are held; no request line that is followed is longer.
 pub(super) const MAX_LINE: usize = 64 * 1024;
@@ -25,20 +25,26 @@ pub(super) enum Line {
 pub(super) fn look(bytes: &[u8]) -> Line {
     let begin = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n' | b' ' | b'\t'));
     let text = begin.and_then(|begin| bytes.get(begin..)).unwrap_or_default();
-    // Some take a lone CR for the end.
-    let end = memchr2(b'\n', b'\r', text).filter(|&end| text.get(end..) != Some(b"\r"));
+    let end = memchr(b'\n', text);
     let line = end.and_then(|end| text.get(..end)).unwrap_or(text);
     let word = line.iter().take_while(|&&byte| is_token(byte)).count();
     match line.get(word) {
         _ if word == 0 && !line.is_empty() => Line::Other,
         Some(b' ' | b'\t' | b'\r' | b'/') | None => match end {
             Some(_) if names_http(line) => Line::Http,
+            None if ends_at_lone_cr(line) => Line::Http,
             Some(_) => Line::Other,
             None if bytes.len() > MAX_LINE => Line::TooLong,
             None => Line::Open,
         },
         Some(_) => Line::Other,
     }
+}
+
+/// Some take a lone CR for a line's end.
+fn ends_at_lone_cr(line: &[u8]) -> bool {
+    let end = line.iter().position(|&byte| byte == b'\r').filter(|end| end + 1 < line.len());
+    end.and_then(|end| line.get(..end)).is_some_and(names_http)
 }
 
 fn names_http(line: &[u8]) -> bool {
@@ -68,6 +74,7 @@ mod tests {
             (b"GET /\0 HTTP/1.1\r\n", Line::Http),
             (b"GET / HTTP/1.1\r", Line::Open),
             (b"GET / HTTP/1.1\rHost", Line::Http),
+            (b"GET /\r HTTP/1.1\r\n", Line::Http),
         ];
         for (bytes, expected) in table {
             assert_eq!(look(bytes), *expected, "{}", bytes.escape_ascii());

@@ -67,7 +67,7 @@ pub(crate) fn rest(mut stream: &TcpStream) -> (Vec<u8>, bool) {
             Ok(0) => return (bytes, false),
             Ok(count) => bytes.extend_from_slice(&buffer[..count]),
             Err(error) if is_reset(&error) => return (bytes, true),
-            Err(error) => panic!("{error} after {}", bytes.escape_ascii()),
+            Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&bytes)),
         }
     }
 }
@@ -96,7 +96,11 @@ fn refused(before: &[Step<'_>], payload: &[u8], at: usize, status: u16, passed: 
         let _ = (&client).write_all(first).and_then(|()| (&client).write_all(second));
         let (answer, _) = rest(&client);
         let answer = String::from_utf8_lossy(&answer);
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status}, not {answer:?}");
+        let payload_text = payload.escape_ascii();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{status}, not {answer:?}: {payload_text}"
+        );
         assert!(answer.contains("\r\nwayside-error: "), "{answer}");
         let (arrived, _) = rest(&server);
         assert_eq!(arrived.escape_ascii().to_string(), payload[..passed].escape_ascii().to_string());
@@ -151,11 +155,17 @@ pub(crate) fn check(before: &[Step<'_>], payload: Step<'_>, _: Lenient, strict: 
         refused(&GOOD, bytes, at, status, passed);
         // What no server would take for a request line is not HTTP where the connection begins with it, and passes.
         let verdict = Detector::default().client(bytes).expect("a verdict");
-        let names_http =
-            || bytes.split(|&byte| byte == b'\n').any(|line| line.windows(5).any(|part| part == b"HTTP/"));
+        let names_http = || {
+            bytes
+                .split(|&byte| byte == b'\n')
+                .any(|line| line.windows(5).any(|part| part.eq_ignore_ascii_case(b"HTTP/")))
+        };
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let ends_word = bytes.trim_ascii_start().iter().find(|&&byte| !is_token(byte));
+        let begins_with_word = ends_word.is_some_and(|byte| b" \t\r\n".contains(byte));
         match verdict.protocol {
             Protocol::Http1 => refused(before, bytes, at, status, passed),
-            _ if names_http() => refused(before, bytes, at, status, passed),
+            _ if names_http() && begins_with_word => refused(before, bytes, at, status, passed),
             _ => passes(true, &steps),
         }
     }

@@ -15,7 +15,8 @@ const SMALL: &str = "ulimit -n 256 && mount -t tmpfs none /sys/fs/cgroup && echo
 /// Sends until nothing more is taken for a while.
 fn fill(stream: &TcpStream) {
     stream.set_write_timeout(Some(Duration::from_millis(200))).expect("a time-out");
-    let piece = [b'x'; 64 << 10];
+    // No text, so that it is no first line that waits for its end.
+    let piece = [0; 64 << 10];
     let mut to = stream;
     while to.write(&piece).is_ok() {}
 }

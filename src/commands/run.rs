@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::sys::stderr::PatientStderr;
-use crate::sys::stdout::Stdout;
+use crate::sys::stdout::say;
 use crate::worker::Worker;
 use env_logger::{Builder, Target};
 use std::fmt::Write as _;
@@ -39,5 +39,5 @@ fn announce(worker: &Worker) {
     }
     let _ = writeln!(lines, "wayside: ready");
     // A stdout that is closed, or full because nobody reads it, is no reason not to run.
-    let _ = Stdout::open().and_then(|stdout| stdout.write(lines.as_bytes()));
+    say(lines.as_bytes());
 }

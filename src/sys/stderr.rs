@@ -6,10 +6,11 @@
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a writable pipe takes without blocking (PIPE_BUF).
-const LINE: usize = 4096;
+pub(super) const LINE: usize = 4096;
 
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
@@ -27,7 +28,7 @@ pub struct PatientStderr {
 impl Write for PatientStderr {
     /// One call is one line: it is written whole, cut, or dropped.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if !is_writable() {
+        if !takes_a_line(rustix::stdio::stderr()) {
             self.untold += 1;
             DROPPED.fetch_add(1, Ordering::Relaxed);
             return Ok(line.len());
@@ -54,9 +55,9 @@ impl Write for PatientStderr {
     }
 }
 
-fn is_writable() -> bool {
-    let stderr = rustix::stdio::stderr();
-    let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
+/// Whether a write of up to [`LINE`] bytes does not block.
+pub(super) fn takes_a_line(to: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::new(&to, PollFlags::OUT)];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     matches!(poll(&mut fds, Some(&at_once)), Ok(ready) if ready > 0)
 }

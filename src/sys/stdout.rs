@@ -3,6 +3,7 @@
 //! Others may hold the same pipe or terminal, and read or write it as they are used to; so it is not switched to
 //! non-blocking. Instead it is opened once more, as a description of our own, where that is allowed.
 
+use super::stderr::{LINE, takes_a_line};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -98,6 +99,16 @@ impl Stdout {
         let mut fds = [PollFd::new(&self.fd, PollFlags::OUT)];
         let most = Timespec { tv_sec: most.as_secs().min(3600) as i64, tv_nsec: most.subsec_nanos().into() };
         matches!(poll(&mut fds, Some(&most)), Ok(ready) if ready > 0)
+    }
+}
+
+/// Says something on stdout, as far as that is taken at once, and without a descriptor of its own.
+pub fn say(text: &[u8]) {
+    for part in text.chunks(LINE) {
+        let stdout = rustix::stdio::stdout();
+        if !takes_a_line(stdout) || rustix::io::write(stdout, part).is_err() {
+            return;
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod buffers;
+pub mod end;
 pub mod gate;
 pub mod time;
 pub mod token;

@@ -19,7 +19,6 @@
 
 pub mod dial;
 pub mod drain;
-pub mod end;
 pub mod http;
 pub mod lane;
 pub mod ledger;
@@ -31,7 +30,7 @@ pub mod watch;
 use crate::base::time::Moment;
 use crate::base::token::Key;
 use crate::flow::dial::Dial;
-use crate::flow::end::End;
+use crate::base::end::End;
 use crate::flow::http::Http;
 use crate::flow::lane::Lane;
 use crate::flow::ledger::Account;

@@ -2,7 +2,7 @@
 
 use crate::base::time::Moment;
 use crate::base::token::Source;
-use crate::flow::end::End;
+use crate::base::end::End;
 use crate::flow::{Ending, Flow, Next, Side, Stage};
 use crate::kit::Kit;
 use crate::metrics::{Counter, Direction};

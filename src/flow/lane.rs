@@ -1,6 +1,6 @@
 //! One direction of a flow: pull, look, push.
 
-use crate::flow::end::End;
+use crate::base::end::End;
 use crate::flow::transit::Transit;
 use crate::kit::Kit;
 use mio::net::TcpStream;

@@ -1,7 +1,7 @@
 //! Where bytes wait between two sockets: nowhere, in a buffer, or in a kernel pipe.
 
 use crate::base::buffers::Held;
-use crate::flow::end::End;
+use crate::base::end::End;
 use crate::kit::Kit;
 use crate::sys::pipe::Pipe;
 use std::io::{self, ErrorKind, Write};

@@ -116,6 +116,9 @@ pub trait Sink {
     /// Right before `RequestEnd` (the client's) or `ResponseEnd` (the server's): how many bytes that message had, its
     /// head, framing and, of a response, its interim responses included. Only HTTP/1 tells.
     fn measured(&mut self, _id: Id, _by: Peer, _bytes: u64) {}
+
+    /// Right before `Request`, `Informational` and `Response`: the whole head as it was sent. Only HTTP/1 tells.
+    fn head(&mut self, _by: Peer, _head: &[u8]) {}
 }
 
 impl<F: FnMut(Event<'_>)> Sink for F {

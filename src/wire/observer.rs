@@ -49,6 +49,8 @@ pub struct Undecided {
 /// What all observers share, lent to each for a call, so that an idle connection owns next to nothing.
 #[derive(Debug, Default)]
 pub struct Means {
+    /// Set for a call on a connection whose HTTP/1 is to be looked at one exchange at a time.
+    pub is_one_by_one: bool,
     /// Where header blocks of HTTP/2 are decoded.
     scratch: Scratch,
     /// Observers of HTTP/1 that are between messages.
@@ -68,7 +70,9 @@ impl Means {
     }
 
     fn take(&mut self, is_strict: bool) -> Box<h1::Observer> {
-        self.spare.pop().unwrap_or_else(|| Box::new(h1::Observer::new(is_strict)))
+        let mut observer = self.spare.pop().unwrap_or_else(|| Box::new(h1::Observer::new(is_strict)));
+        observer.set_rigour(is_strict, self.is_one_by_one);
+        observer
     }
 
     fn give_back(&mut self, observer: Box<h1::Observer>) {

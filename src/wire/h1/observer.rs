@@ -12,6 +12,10 @@ use crate::wire::event::{Id, Peer, Sink};
 #[derive(Debug)]
 pub struct Observer {
     pub(super) is_strict: bool,
+    /// Nothing behind a request is looked at before the exchange is over.
+    pub(super) is_one_by_one: bool,
+    /// One by one: the exchange is over, and the next has not been asked for.
+    pub(super) is_over: bool,
     pub(super) client: Side,
     pub(super) server: Side,
     pub(super) exchanges: Exchanges,
@@ -49,6 +53,8 @@ impl Observer {
     pub fn new(is_strict: bool) -> Observer {
         Observer {
             is_strict,
+            is_one_by_one: false,
+            is_over: false,
             client: Side::default(),
             server: Side::default(),
             exchanges: Exchanges::default(),
@@ -62,12 +68,40 @@ impl Observer {
         }
     }
 
+    /// Strict or not, and one exchange at a time, or, as at first, any number. To be said between messages; where one at a
+    /// time is looked at, before each exchange.
+    ///
+    /// One at a time, what lies behind a request, or behind a response that ends the exchange, is not looked at and does
+    /// not pass. The client's is to be shown again with the next exchange, or when the request has made a tunnel.
+    pub fn set_rigour(&mut self, is_strict: bool, is_one_by_one: bool) {
+        self.is_strict = is_strict;
+        self.is_one_by_one = is_one_by_one;
+        self.is_over = false;
+    }
+
+    /// Whether one exchange at a time is looked at and `peer`'s next bytes lie behind it.
+    pub fn is_paused(&self, peer: Peer) -> bool {
+        let is_asked = peer == Peer::Client && self.open() > 0 && !self.is_asking && !self.is_tunnel();
+        self.is_over || (self.is_one_by_one && is_asked)
+    }
+
+    /// Whether the exchange that was looked at alone is over.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Whether the exchange has become a tunnel: what follows is not HTTP.
+    pub fn is_tunnel(&self) -> bool {
+        matches!(self.server.stage, Stage::Tunnel)
+    }
+
     /// The client's next bytes. Returns how many bytes may pass now, those held back before among them; without
     /// `strict` that is all of them.
     pub fn client(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> usize {
         let shown = self.client_held().saturating_add(bytes.len());
-        self.feed(Peer::Client, bytes, sink);
-        shown.saturating_sub(self.client_held())
+        let rest = self.feed(Peer::Client, bytes, sink);
+        let unseen = if self.is_paused(Peer::Client) { rest } else { 0 };
+        shown.saturating_sub(self.client_held()).saturating_sub(unseen)
     }
 
     /// The server's next bytes, likewise. They may settle what the client's held bytes are: ask
@@ -79,7 +113,8 @@ impl Observer {
         if let Some(h2c) = self.h2c.as_mut().filter(|_| !had_h2c) {
             h2c.server = behind;
         }
-        shown.saturating_sub(self.server_held())
+        let unseen = if self.is_paused(Peer::Server) { behind } else { 0 };
+        shown.saturating_sub(self.server_held()).saturating_sub(unseen)
     }
 
     /// How many of the client's bytes were shown but must not pass yet: the last ones. Always 0 without `strict`.
@@ -150,7 +185,8 @@ impl Observer {
     /// Whether it is as [`Observer::new`] makes one: between messages, and nothing of the past matters.
     pub fn is_as_new(&self) -> bool {
         let is_clean = |side: &Side| !side.is_ended && !side.is_blank_seen;
-        self.is_at_boundary() && is_clean(&self.client) && is_clean(&self.server) && self.fault.is_none()
+        let is_free = !self.is_over && self.fault.is_none();
+        self.is_at_boundary() && is_clean(&self.client) && is_clean(&self.server) && is_free
     }
 
     /// How many exchanges are open.

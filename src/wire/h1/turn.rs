@@ -14,6 +14,9 @@ impl Observer {
     pub(super) fn feed(&mut self, peer: Peer, bytes: &[u8], sink: &mut dyn Sink) -> usize {
         let mut rest = bytes;
         while !rest.is_empty() {
+            if self.is_paused(peer) {
+                break;
+            }
             let before = self.side(peer).unsettled();
             match self.step(peer, rest, sink) {
                 Ok(used) => rest = rest.get(used..).unwrap_or_default(),
@@ -141,6 +144,7 @@ impl Observer {
                 };
                 self.client.is_blank_seen = false;
                 self.client.message = request.len as u64;
+                sink.head(peer, bytes.get(..request.len).unwrap_or(bytes));
                 self.request(&request, sink)?;
                 Ok(Some(request.len))
             }
@@ -149,6 +153,7 @@ impl Observer {
                     return Ok(None);
                 };
                 self.server.message = self.server.message.saturating_add(response.len as u64);
+                sink.head(peer, bytes.get(..response.len).unwrap_or(bytes));
                 self.response(&response, sink)?;
                 Ok(Some(response.len))
             }
@@ -253,7 +258,7 @@ impl Observer {
             self.client.stage = Stage::Tunnel;
         } else if self.is_answered_early {
             self.is_answered_early = false;
-            self.exchanges.close_first();
+            self.close_first();
         } else if self.server.is_ended {
             self.reset_all(sink);
         } else if asked.may_switch() {
@@ -268,12 +273,18 @@ impl Observer {
         sink.measured(id, Peer::Server, std::mem::take(&mut self.server.message));
         sink.event(Event::ResponseEnd { id, grpc_status });
         if !(self.is_asking && self.exchanges.len() == 1) {
-            self.exchanges.close_first();
+            self.close_first();
         } else if self.client.is_ended {
             self.reset_all(sink);
         } else {
             self.is_answered_early = true;
         }
+    }
+
+    /// The first exchange has had both its messages.
+    fn close_first(&mut self) {
+        self.exchanges.close_first();
+        self.is_over = self.is_one_by_one;
     }
 
     /// The exchange whose response is to come or on its way.

@@ -1,8 +1,9 @@
-//! Small parts without an opinion: tokens, time, timers, buffers.
+//! Small parts without an opinion: tokens, time, timers, buffers, random numbers.
 
 pub mod address;
 pub mod buffers;
 pub mod gate;
+pub mod random;
 pub mod time;
 pub mod token;
 pub mod wheel;

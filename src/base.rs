@@ -1,9 +1,10 @@
-//! Small parts without an opinion: tokens, time, timers, buffers.
+//! Small parts without an opinion: tokens, time, timers, buffers, random numbers.
 
 pub mod address;
 pub mod buffers;
 pub mod end;
 pub mod gate;
+pub mod random;
 pub mod time;
 pub mod token;
 pub mod wheel;

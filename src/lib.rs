@@ -5,6 +5,7 @@
 //! | who schedules a connection's work? | [`worker`] |
 //! | where does a connection come from and where does it want to go? | [`listener`], [`resolve`] |
 //! | what is a connection's whole life? | [`flow`] |
+//! | which of several backends takes it? | [`balance`] |
 //! | where does a byte wait? | [`flow`]`::transit` |
 //! | who understands a byte? | [`wire`] |
 //! | who counts it? | [`metrics`] |
@@ -13,11 +14,12 @@
 //! | what may be set? | [`cli`], [`config`] |
 //! | who touches the kernel? | [`sys`] |
 //!
-//! Imports point down this list: `main cli commands worker listener flow kit exchanges resolve access_log
-//! admin config wire metrics base sys`. `tests/house.rs` checks it.
+//! Imports point down this list: `main cli commands worker listener flow pool kit balance route exchanges
+//! resolve access_log admin config wire metrics base sys`. `tests/house.rs` checks it.
 
 pub mod access_log;
 pub mod admin;
+pub mod balance;
 pub mod base;
 pub mod cli;
 pub mod commands;

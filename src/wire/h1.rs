@@ -2,6 +2,8 @@
 //!
 //! [`Observer`] is shown the bytes of both sides and says what they meant. It changes nothing. What it cannot follow
 //! with certainty makes it blind, or, where it was asked to be strict, is refused before it has passed.
+//! [`RequestFacts`] and [`ResponseFacts`] are what a strictly read head says to whoever chooses its way, and [`rewrite`] is the head as
+//! it goes that way.
 //!
 //! What is followed though it is not as it should be, or not read alike by all:
 //!
@@ -36,16 +38,21 @@
 
 mod body;
 mod exchange;
+mod facts;
 mod fields;
 mod gather;
+mod lines;
 mod observer;
 mod parse;
 mod reason;
+pub mod rewrite;
 mod side;
 mod strict;
 mod turn;
 
 pub use exchange::MAX_OPEN;
+pub use facts::{Form, Refused, RequestFacts, ResponseFacts, is_idempotent, is_loop, split_authority};
+pub use lines::{Field, Fields, fields};
 pub use observer::{H2c, Observer};
 pub use reason::{Fault, Reason};
 

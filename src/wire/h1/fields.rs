@@ -125,7 +125,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The elements of a list, without the blanks around them; there is always one.
-fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(|element| {
         let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
         let start = element.iter().position(|byte| !is_blank(byte)).unwrap_or(element.len());

@@ -5,7 +5,7 @@ use crate::base::buffers::{Buffers, READ_SIZE};
 use crate::base::gate::Gate;
 use crate::base::time::Moment;
 use crate::config::Config;
-use crate::exchanges::Exchanges;
+use crate::exchanges::{Exchanges, Lines};
 use crate::metrics::{Counter, Metrics};
 use crate::resolve::Resolver;
 use crate::sys;
@@ -39,6 +39,8 @@ pub struct Kit {
     pub means: Means,
     /// Tables of HTTP exchanges that no connection needs now.
     pub spare: Vec<Box<Exchanges>>,
+    /// What the access log wants of exchanges that are open, for the next ones.
+    pub lines: Lines,
     /// Who writes a line for each HTTP exchange.
     pub access_log: AccessLog,
     /// Who knows the addresses of names.

@@ -15,6 +15,7 @@ use crate::base::time::{Clock, Moment};
 use crate::base::token::{Key, Source};
 use crate::base::wheel::Wheel;
 use crate::config::Config;
+use crate::exchanges::Lines;
 use crate::flow::{Flow, Next, Side};
 use crate::kit::Kit;
 use crate::listener::{self, Listener};
@@ -104,6 +105,7 @@ impl Worker {
             metrics,
             means: Means::default(),
             spare: Vec::new(),
+            lines: Lines::default(),
             access_log,
             resolver,
             refusals: Gate::default(),
@@ -311,6 +313,7 @@ impl Worker {
         self.kit.pipes.trim();
         self.kit.means.trim();
         self.kit.spare = Vec::new();
+        self.kit.lines = Lines::default();
         if self.flows.is_empty() {
             self.flows = Slab::new();
         }

@@ -84,7 +84,7 @@ impl Counter<'_> {
             version: head.version,
             is_grpc: head.is_grpc,
             is_counted: false,
-            line: self.kit.access_log.is_on().then(|| Box::new(Line::of(head))),
+            line: self.kit.access_log.is_on().then(|| self.kit.lines.begin(head)),
         };
         let kit = &mut *self.kit;
         self.http.open.get_or_insert_with(|| kit.spare.pop().unwrap_or_default()).begin(id, exchange);
@@ -97,8 +97,11 @@ impl Counter<'_> {
         {
             return series;
         }
-        let name = String::from_utf8_lossy(authority).to_ascii_lowercase();
-        let series = self.kit.metrics.http(self.connection.label, &name);
+        let (metrics, label) = (&mut self.kit.metrics, self.connection.label);
+        let series = match lower_case(authority, &mut [0; 256]) {
+            Some(name) => metrics.http(label, name),
+            None => metrics.http(label, &String::from_utf8_lossy(authority).to_ascii_lowercase()),
+        };
         self.http.series = Some(series);
         series
     }
@@ -134,9 +137,10 @@ impl Counter<'_> {
     /// The exchange is over: counted and logged.
     pub fn finish(&mut self, id: Id, grpc_status: Option<u32>, error: &'static str) {
         self.count(id, grpc_status, error);
-        let Some(exchange) = self.http.open.as_mut().and_then(|all| all.end(id)) else { return };
-        if let Some(line) = &exchange.line {
-            self.log(&exchange, line, grpc_status, error);
+        let Some(mut exchange) = self.http.open.as_mut().and_then(|all| all.end(id)) else { return };
+        if let Some(line) = exchange.line.take() {
+            self.log(&exchange, &line, grpc_status, error);
+            self.kit.lines.end(line);
         }
     }
 
@@ -185,6 +189,14 @@ impl Counter<'_> {
         };
         self.kit.access_log.write(&record);
     }
+}
+
+/// `authority` in lower case, in `space`; none where it is longer or no text.
+fn lower_case<'s>(authority: &[u8], space: &'s mut [u8]) -> Option<&'s str> {
+    let name = space.get_mut(..authority.len())?;
+    name.copy_from_slice(authority);
+    name.make_ascii_lowercase();
+    std::str::from_utf8(name).ok()
 }
 
 /// The `error` label of an exchange that was given up.

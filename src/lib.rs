@@ -6,6 +6,7 @@
 //! | where does a connection come from and where does it want to go? | [`listener`], [`resolve`] |
 //! | what is a connection's whole life? | [`flow`] |
 //! | where does a byte wait? | [`flow`]`::transit` |
+//! | which request goes to which backend set? | [`route`] |
 //! | who understands a byte? | [`wire`] |
 //! | who counts it? | [`metrics`] |
 //! | who writes the access log? | [`access_log`] |
@@ -13,7 +14,7 @@
 //! | what may be set? | [`cli`], [`config`] |
 //! | who touches the kernel? | [`sys`] |
 //!
-//! Imports point down this list: `main cli commands worker listener flow kit exchanges resolve access_log
+//! Imports point down this list: `main cli commands worker listener flow kit route exchanges resolve access_log
 //! admin config wire metrics base sys`. `tests/house.rs` checks it.
 
 pub mod access_log;
@@ -28,6 +29,7 @@ pub mod kit;
 pub mod listener;
 pub mod metrics;
 pub mod resolve;
+pub mod route;
 pub mod sys;
 pub mod wire;
 pub mod worker;

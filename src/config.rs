@@ -6,14 +6,18 @@
 //! | how is a value written? | `value` |
 //! | where does it come from, and which source wins? | [`load`](mod@load), `file`, `environment` |
 //! | which values cannot stand together? | `conflicts` |
+//! | which routes and backend sets are there? | [`routes`] |
+//! | which addresses are meant? | [`cidr`] |
 //! | how is the user told? | [`problem`] |
 
+pub mod cidr;
 mod conflicts;
 mod environment;
 mod file;
 pub mod load;
 pub mod options;
 pub mod problem;
+pub mod routes;
 mod value;
 
 use std::fmt;
@@ -21,8 +25,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use cidr::{Cidr, Cidrs};
 pub use load::{Loaded, Sources, load};
 pub use problem::{Failure, Origin, Problem};
+pub use routes::{Authority, Backends, Entry, PathMatch, Route, Server};
 
 /// Everything `wayside run` was told, after flags, environment, file and defaults were merged and checked.
 ///
@@ -47,6 +53,12 @@ pub struct Config {
     pub detect_timeout: Duration,
     /// Malformed or ambiguous HTTP/1 is refused, also where it could pass as bytes.
     pub http_strict: bool,
+    /// Upstream connections are kept and shared between clients; implies `http_strict`.
+    pub http_reuse: bool,
+    /// Who may use us as an explicit HTTP proxy.
+    pub proxy_clients: Cidrs,
+    /// The ports that CONNECT may go to.
+    pub connect_ports: PortSet,
     /// How long one address of an inbound target has to accept.
     pub inbound_connect_timeout: Duration,
     /// How long one address of an outbound or forwarded target has to accept.
@@ -55,6 +67,10 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// The same, once one side has ended its sending.
     pub half_close_timeout: Duration,
+    /// An upstream connection that nobody uses is closed after this.
+    pub pool_idle_timeout: Duration,
+    /// The most upstream connections that are kept for each target while nobody uses them; 0: none.
+    pub pool_size: usize,
     /// After SIGTERM, what still runs is closed after this.
     pub drain_timeout: Duration,
     /// The most connections at once; `None`: as RLIMIT_NOFILE allows.
@@ -63,6 +79,10 @@ pub struct Config {
     pub access_log: AccessLogFormat,
     /// The `env_logger` filter for stderr.
     pub log: String,
+    /// The routes, in the order of the file; at most [`routes::MOST_ROUTES`].
+    pub routes: Vec<Route>,
+    /// The backend sets that routes name, in the order of their names; at most [`routes::MOST_BACKENDS`].
+    pub backends: Vec<Backends>,
     /// The file this came from, if any.
     pub file: Option<PathBuf>,
 }
@@ -82,14 +102,21 @@ impl Default for Config {
             skip_outbound_ports: PortSet::default(),
             detect_timeout: Duration::from_secs(10),
             http_strict: false,
+            http_reuse: false,
+            proxy_clients: Cidrs::loopback(),
+            connect_ports: PortSet::of(vec![(1, u16::MAX)]),
             inbound_connect_timeout: Duration::from_millis(300),
             outbound_connect_timeout: Duration::from_secs(1),
             idle_timeout: Duration::ZERO,
             half_close_timeout: Duration::from_secs(60),
+            pool_idle_timeout: Duration::from_secs(3),
+            pool_size: 64,
             drain_timeout: Duration::from_secs(25),
             max_connections: None,
             access_log: AccessLogFormat::Off,
             log: "warn".to_owned(),
+            routes: Vec::new(),
+            backends: Vec::new(),
             file: None,
         }
     }

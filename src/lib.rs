@@ -7,6 +7,7 @@
 //! | what is a connection's whole life? | [`flow`] |
 //! | which of several backends takes it? | [`balance`] |
 //! | where does a byte wait? | [`flow`]`::transit` |
+//! | which request goes to which backend set? | [`route`] |
 //! | who understands a byte? | [`wire`] |
 //! | who counts it? | [`metrics`] |
 //! | who writes the access log? | [`access_log`] |
@@ -14,8 +15,8 @@
 //! | what may be set? | [`cli`], [`config`] |
 //! | who touches the kernel? | [`sys`] |
 //!
-//! Imports point down this list: `main cli commands worker listener flow pool kit balance route exchanges
-//! resolve access_log admin config wire metrics base sys`. `tests/house.rs` checks it.
+//! Imports point down this list: `main cli commands worker listener flow kit pool balance route exchanges resolve
+//! access_log admin config wire metrics base sys`. `tests/house.rs` checks it.
 
 pub mod access_log;
 pub mod admin;
@@ -30,6 +31,7 @@ pub mod kit;
 pub mod listener;
 pub mod metrics;
 pub mod resolve;
+pub mod route;
 pub mod sys;
 pub mod wire;
 pub mod worker;

@@ -3,6 +3,7 @@
 //! | question | module |
 //! |---|---|
 //! | what is known of a name, and for how long? | this file, `entry` |
+//! | which names are kept? | `names` |
 //! | which names are asked for, and what do both families' answers come to? | `lookup` |
 //! | which server is asked next? | `query` |
 //! | what does a reply say? | `message`, `name` |
@@ -20,12 +21,13 @@ mod hosts;
 mod lookup;
 mod message;
 mod name;
+mod names;
 mod order;
 mod query;
 mod running;
 mod socket;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -33,14 +35,16 @@ use std::time::{Duration, Instant};
 use mio::Registry;
 
 pub use failure::Failure;
+pub use names::NameId;
 
 use conf::Conf;
 use entry::Entry;
 use files::Watched;
 use hosts::Hosts;
 use lookup::Lookup;
+use names::Names;
 use query::Plan;
-use running::{MOST_LOOKUPS, Numbers, Running};
+use running::{MOST_GUEST_LOOKUPS, MOST_LOOKUPS, Numbers, Running};
 
 /// A server that kept silent is asked after the others for so long: a dead one costs one time-out, not one a lookup.
 const SHUN: Duration = Duration::from_secs(30);
@@ -49,9 +53,14 @@ const LARGEST_CONF: u64 = 64 << 10;
 /// Bytes of the hosts file that are read; the rest is left out, with a warning.
 const LARGEST_HOSTS: u64 = 1 << 20;
 
-/// A name that the resolver keeps.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct NameId(u32);
+/// What a host that a client sent stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guest {
+    /// It is an address; nothing is kept of it.
+    Address(IpAddr),
+    /// A name, to be asked for with [`Resolver::addresses`].
+    Name(NameId),
+}
 
 /// What is known of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +105,10 @@ pub struct Counters {
     pub foreign_replies: u64,
     /// Questions that a server left without reply.
     pub timeouts: u64,
+    /// Clients' names that were forgotten for others.
+    pub guests_forgotten: u64,
+    /// Clients' names that were not taken: too many others were being looked up.
+    pub guests_refused: u64,
 }
 
 /// Keeps names and their addresses. It never blocks, but for a look at two small local files.
@@ -106,12 +119,13 @@ pub struct Resolver {
     conf: Conf,
     hosts_file: Watched,
     hosts: Hosts,
-    entries: Vec<Entry>,
-    ids: HashMap<String, NameId>,
+    names: Names,
     /// At most [`MOST_LOOKUPS`] places.
     running: Vec<Option<Running>>,
-    /// Names whose lookup waits for a place: only while there is none.
+    /// Configured names whose lookup waits for a place: only while there is none.
     queue: VecDeque<NameId>,
+    /// Clients' names, which wait behind `queue`: only while they have all places that they may have.
+    guest_queue: VecDeque<NameId>,
     settled: VecDeque<NameId>,
     /// Servers that kept silent, and until when they are asked last. At most one entry a server of resolv.conf.
     shunned: Vec<(SocketAddr, Instant)>,
@@ -129,10 +143,10 @@ impl Resolver {
             conf: Conf::parse("", settings.port, |_| None),
             hosts_file: Watched::new(settings.hosts, LARGEST_HOSTS),
             hosts: Hosts::default(),
-            entries: Vec::new(),
-            ids: HashMap::new(),
+            names: Names::default(),
             running: Vec::new(),
             queue: VecDeque::new(),
+            guest_queue: VecDeque::new(),
             settled: VecDeque::new(),
             shunned: Vec::new(),
             rotation: 0,
@@ -143,40 +157,52 @@ impl Resolver {
         resolver
     }
 
-    /// The id of `host`, a name or an address; the same for the same text in upper and lower case. Names are never
-    /// forgotten, so this is for what the configuration lists, not for what clients send.
+    /// The id of `host`, a name or an address; the same for the same text in upper and lower case. Such a name is never
+    /// forgotten, so this is for what the configuration lists; [`Resolver::guest`] is for what clients send.
     pub fn name(&mut self, host: &str) -> NameId {
-        let host = host.to_ascii_lowercase();
-        if let Some(&id) = self.ids.get(&host) {
-            return id;
-        }
-        let id =
-            NameId(u32::try_from(self.entries.len()).expect("a configuration has fewer than 2^32 names"));
-        self.entries.push(Entry::new(&host));
-        self.ids.insert(host, id);
-        id
+        self.names.configured(host)
     }
 
-    /// The host that `id` stands for.
+    /// What `host` stands for that a client sent: a name, or an address, in brackets or not. Of such names 1,024 are kept:
+    /// for a further one that is forgotten which was asked for least recently, never one that is being looked up. A
+    /// known name costs a hash, and no allocation where it is in lower case.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::BadName`] where it is no host name, [`Failure::TooManyNames`] while all 1,024 are being looked up.
+    pub fn guest(&mut self, host: &str, now: Instant) -> Result<Guest, Failure> {
+        match entry::literal(host) {
+            Some(address) => Ok(Guest::Address(address)),
+            None => self.names.guest(host, now, &mut self.counters).map(Guest::Name),
+        }
+    }
+
+    /// The host that `id` stands for; nothing where it was forgotten.
     pub fn host(&self, id: NameId) -> &str {
-        self.entries.get(id.0 as usize).map_or("", |entry| &entry.host)
+        self.names.get(id).map_or("", |entry| &entry.host)
     }
 
-    /// What is known of `id` at `now`; begins or renews a lookup where it is due. Never blocks.
+    /// What is known of `id` at `now`; begins or renews a lookup where it is due. Never blocks. A client's name that was
+    /// forgotten has [`Failure::TooManyNames`].
     pub fn addresses(&mut self, id: NameId, now: Instant, registry: &Registry) -> Answer<'_> {
-        let index = id.0 as usize;
-        if self.entries.get(index).is_some_and(|entry| entry.is_due(now)) {
-            self.renew(index, now, registry);
-        }
-        match self.entries.get_mut(index) {
+        self.renew_if_due(id, now, registry);
+        match self.names.get_mut(id) {
             Some(entry) => entry.answer(now),
-            None => Answer::Failed(Failure::BadName),
+            None => Answer::Failed(Failure::TooManyNames),
         }
+    }
+
+    /// Another number whenever other addresses are known of `id`; their order does not count. 0 as long as none ever were,
+    /// and for a name that was forgotten. Begins or renews a lookup where it is due, as [`Resolver::addresses`] does, but
+    /// nobody is taken to wait for it: while it goes on, the number and the addresses it stands for stay.
+    pub fn version(&mut self, id: NameId, now: Instant, registry: &Registry) -> u32 {
+        self.renew_if_due(id, now, registry);
+        self.names.get(id).map_or(0, Entry::version)
     }
 
     /// Why the last lookup of `id` failed, if it did; older addresses may be in use all the same.
     pub fn trouble(&self, id: NameId) -> Option<Failure> {
-        self.entries.get(id.0 as usize)?.failure
+        self.names.get(id)?.failure
     }
 
     /// An event of `Source::Resolver(number)`.
@@ -191,7 +217,7 @@ impl Resolver {
 
     /// When [`Resolver::expire`] is to be called next.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let entry = |running: &Running| self.entries.get(running.name)?.patience();
+        let entry = |running: &Running| self.names.get(running.name)?.patience();
         let both = |running: &Running| [running.lookup.deadline(), entry(running)];
         self.running.iter().flatten().flat_map(both).flatten().min()
     }
@@ -202,7 +228,7 @@ impl Resolver {
             if let Some(Some(running)) = self.running.get_mut(place) {
                 running.lookup.expire(now);
                 let name = running.name;
-                if self.entries.get(name).and_then(Entry::patience).is_some_and(|until| until <= now) {
+                if self.names.get(name).and_then(Entry::patience).is_some_and(|until| until <= now) {
                     self.wake(name);
                 }
                 self.drive(place, now, registry);
@@ -232,34 +258,52 @@ impl Resolver {
         }
     }
 
-    fn renew(&mut self, index: usize, now: Instant, registry: &Registry) {
+    fn renew_if_due(&mut self, id: NameId, now: Instant, registry: &Registry) {
+        if self.names.asked(id).is_some_and(|entry| entry.is_due(now)) {
+            self.renew(id, now, registry);
+        }
+    }
+
+    fn renew(&mut self, id: NameId, now: Instant, registry: &Registry) {
         self.look_at_files(now);
-        let Some(entry) = self.entries.get_mut(index) else { return };
+        let Some(entry) = self.names.get_mut(id) else { return };
         if let Some(addresses) = self.hosts.addresses(&entry.host) {
             entry.listed(addresses, now);
             return;
         }
         entry.queued();
-        self.queue.push_back(NameId(index as u32));
-        // With a place free the queue was empty, so that only this lookup begins here.
+        if entry.guest {
+            self.guest_queue.push_back(id)
+        } else {
+            self.queue.push_back(id)
+        }
+        // With a place free its queue was empty, so that only this lookup begins here.
         self.fill(now, registry);
     }
 
     /// Begins lookups while there are places.
     fn fill(&mut self, now: Instant, registry: &Registry) {
         while let Some(place) = self.free_place()
-            && let Some(id) = self.queue.pop_front()
+            && let Some(id) = self.next_queued()
         {
-            let Some(entry) = self.entries.get_mut(id.0 as usize) else { continue };
+            let Some(entry) = self.names.get_mut(id) else { continue };
             entry.begins(now);
-            let candidates = self.conf.candidates(&entry.host);
+            let (candidates, guest) = (self.conf.candidates(&entry.host), entry.guest);
             let lookup = Lookup::new(candidates, self.plan(now), now);
             self.counters.lookups += 1;
             if let Some(slot) = self.running.get_mut(place) {
-                *slot = Some(Running::new(id.0 as usize, lookup));
+                *slot = Some(Running::new(id, guest, lookup));
             }
             self.drive(place, now, registry);
         }
+    }
+
+    fn next_queued(&mut self) -> Option<NameId> {
+        if let Some(id) = self.queue.pop_front() {
+            return Some(id);
+        }
+        let guests = self.running.iter().flatten().filter(|running| running.guest).count();
+        if guests < MOST_GUEST_LOOKUPS { self.guest_queue.pop_front() } else { None }
     }
 
     fn free_place(&mut self) -> Option<usize> {
@@ -296,7 +340,7 @@ impl Resolver {
         let Some(running) = slot else { return };
         running.drive(place, &mut self.numbers, now, registry);
         let name = running.name;
-        let Some(entry) = self.entries.get_mut(name) else { return };
+        let Some(entry) = self.names.get_mut(name) else { return };
         if let Some(found) = running.lookup.found() {
             entry.ends(found, now);
             if let Some(running) = slot.take() {
@@ -325,9 +369,9 @@ impl Resolver {
         }
     }
 
-    fn wake(&mut self, index: usize) {
-        if self.entries.get_mut(index).is_some_and(Entry::woken) {
-            self.settled.push_back(NameId(index as u32));
+    fn wake(&mut self, id: NameId) {
+        if self.names.get_mut(id).is_some_and(Entry::woken) {
+            self.settled.push_back(id);
         }
     }
 }

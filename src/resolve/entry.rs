@@ -26,8 +26,12 @@ pub(super) const STALE_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) host: String,
+    /// A client sent it: its failures are no news to the operator.
+    pub(super) guest: bool,
     /// The last ones known; how old does not matter.
     addresses: Vec<IpAddr>,
+    /// How often `addresses` changed.
+    version: u32,
     /// Of the last lookup.
     pub(super) failure: Option<Failure>,
     /// Lookups in a row that ended in trouble (not in a "no").
@@ -35,6 +39,8 @@ pub(super) struct Entry {
     /// When `addresses` ran out, or will.
     runs_out: Option<Instant>,
     state: State,
+    /// When the last lookup ended.
+    ended: Option<Instant>,
     /// Someone was told [`Answer::Pending`].
     awaited: bool,
 }
@@ -58,19 +64,21 @@ impl Entry {
     pub(super) fn new(host: &str) -> Entry {
         let mut entry = Entry {
             host: host.to_owned(),
+            guest: false,
             addresses: Vec::new(),
+            version: 0,
             failure: None,
             troubles: 0,
             runs_out: None,
             state: State::Fixed,
+            ended: None,
             awaited: false,
         };
-        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
         let name = host.strip_suffix('.').unwrap_or(host);
-        if let Ok(address) = bare.parse() {
-            entry.addresses = vec![address];
+        if let Some(address) = literal(host) {
+            entry.know(vec![address]);
         } else if name == "localhost" || name.ends_with(".localhost") {
-            entry.addresses = loopback();
+            entry.know(loopback());
         } else if super::name::Name::parse(host).is_none() || looks_like_ipv4(name) {
             entry.failure = Some(Failure::BadName);
         } else {
@@ -98,6 +106,17 @@ impl Entry {
         }
     }
 
+    /// Counts up whenever the set of addresses changes.
+    pub(super) fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Whether it is being looked up, or was within `kept`: someone may wait for it, or be about to ask again.
+    pub(super) fn is_awaited(&self, now: Instant, kept: Duration) -> bool {
+        matches!(self.state, State::Queued | State::Running { .. })
+            || self.ended.is_some_and(|ended| now.saturating_duration_since(ended) < kept)
+    }
+
     /// Until when the renewal is worth waiting for: only where the addresses ran out long ago, and the last
     /// lookup went well.
     fn renewal_ends(&self, now: Instant) -> Option<Instant> {
@@ -120,7 +139,7 @@ impl Entry {
     /// The hosts file has it. Looked at again when the file may be looked at again.
     pub(super) fn listed(&mut self, addresses: &[IpAddr], now: Instant) {
         let (v6, v4): (Vec<IpAddr>, Vec<IpAddr>) = addresses.iter().partition(|address| address.is_ipv6());
-        self.addresses = order::interleave(&v6, &v4, order::prefers_v6(&v6));
+        self.know(order::interleave(&v6, &v4, order::prefers_v6(&v6)));
         (self.failure, self.troubles) = (None, 0);
         self.runs_out = Some(now + files::LOOK_AGAIN);
         self.state = State::Idle { due: self.runs_out };
@@ -140,6 +159,7 @@ impl Entry {
     pub(super) fn ends(&mut self, found: &Found, now: Instant) {
         let wait = self.learns(found, now);
         self.state = State::Idle { due: Some(now + wait) };
+        self.ended = Some(now);
     }
 
     /// A lookup has something to tell, and may go on. How long that holds.
@@ -154,9 +174,9 @@ impl Entry {
                     .filter(|address| unknown.iter().any(|family| family.has(address)));
                 let (old6, old4): (Vec<IpAddr>, Vec<IpAddr>) = old.partition(IpAddr::is_ipv6);
                 let (v6, v4) = ([v6.as_slice(), &old6].concat(), [v4.as_slice(), &old4].concat());
-                self.addresses = order::interleave(&v6, &v4, order::prefers_v6(&v6));
+                self.know(order::interleave(&v6, &v4, order::prefers_v6(&v6)));
                 if self.troubles > 0 {
-                    log::info!("{}: resolved again", self.host);
+                    log::log!(self.level(log::Level::Info), "{}: resolved again", self.host);
                 }
                 (self.failure, self.troubles) = (None, 0);
                 let most = if unknown.is_empty() { TTL.1 } else { INCOMPLETE_TTL };
@@ -168,14 +188,26 @@ impl Entry {
         }
     }
 
+    fn know(&mut self, addresses: Vec<IpAddr>) {
+        let same = |one: &[IpAddr], other: &[IpAddr]| one.iter().all(|address| other.contains(address));
+        if !same(&addresses, &self.addresses) || !same(&self.addresses, &addresses) {
+            self.version = self.version.wrapping_add(1);
+        }
+        self.addresses = addresses;
+    }
+
+    fn level(&self, level: log::Level) -> log::Level {
+        if self.guest { log::Level::Debug } else { level }
+    }
+
     /// A server's "no" replaces what was known. Trouble does not: old addresses are used for as long as it lasts.
     fn fails(&mut self, failure: Failure, ttl: Option<u32>) -> Duration {
         if failure.is_answer() {
-            self.addresses.clear();
+            self.know(Vec::new());
         }
         if self.failure != Some(failure) {
             let then = if self.addresses.is_empty() { "" } else { "; its last known addresses stay in use" };
-            log::warn!("{}: {failure}{then}", self.host);
+            log::log!(self.level(log::Level::Warn), "{}: {failure}{then}", self.host);
         }
         self.failure = Some(failure);
         if failure.is_answer() {
@@ -185,6 +217,11 @@ impl Entry {
         self.troubles = self.troubles.saturating_add(1);
         Duration::from_secs(1 << (self.troubles - 1).min(3)).min(LONGEST_RETRY)
     }
+}
+
+/// The address that `host` is, in brackets or not.
+pub(super) fn literal(host: &str) -> Option<IpAddr> {
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host).parse().ok()
 }
 
 fn loopback() -> Vec<IpAddr> {

@@ -6,6 +6,8 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Failure {
+    /// Too many names that clients sent are being looked up: this one was not taken, or was forgotten.
+    TooManyNames,
     /// No socket could be opened here: most likely too many open files.
     NoSocket,
     /// Every name server refused the connection, or there is no route to it.
@@ -28,6 +30,7 @@ impl Failure {
     /// A short word for labels.
     pub fn as_str(self) -> &'static str {
         match self {
+            Failure::TooManyNames => "too many names",
             Failure::NoSocket => "no socket for a name lookup",
             Failure::NoServer => "no name server",
             Failure::Timeout => "name lookup timeout",
@@ -48,6 +51,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
+            Failure::TooManyNames => "too many names that clients sent are being looked up; is the name server slow?",
             Failure::NoSocket => "no socket could be opened to ask a name server; are there too many open files?",
             Failure::NoServer => "no name server could be reached; check the nameserver lines of /etc/resolv.conf",
             Failure::Timeout => "no name server answered in time; check the nameserver lines of /etc/resolv.conf and the network",

@@ -6,17 +6,21 @@ use mio::Registry;
 
 use super::lookup::Lookup;
 use super::message::Family;
+use super::names::NameId;
 use super::query::Heard;
 use super::socket::{self, LARGEST_DATAGRAM, Socket};
 
 /// Lookups at once, with two sockets each; further ones wait in a queue.
 pub(super) const MOST_LOOKUPS: usize = 32;
+/// So many of them for clients' names: what clients ask for never holds up a configured name.
+pub(super) const MOST_GUEST_LOOKUPS: usize = 24;
 
 /// A lookup that owns its sockets: one a family at most.
 #[derive(Debug)]
 pub(super) struct Running {
-    /// The place of its name.
-    pub(super) name: usize,
+    pub(super) name: NameId,
+    /// It is a client's name.
+    pub(super) guest: bool,
     pub(super) lookup: Lookup,
     sockets: [Option<Socket>; 2],
 }
@@ -41,8 +45,8 @@ impl Numbers {
 }
 
 impl Running {
-    pub(super) fn new(name: usize, lookup: Lookup) -> Running {
-        Running { name, lookup, sockets: [None, None] }
+    pub(super) fn new(name: NameId, guest: bool, lookup: Lookup) -> Running {
+        Running { name, guest, lookup, sockets: [None, None] }
     }
 
     /// An event of the socket called `number`: what came is handed on.

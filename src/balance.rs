@@ -22,6 +22,9 @@ mod aside;
 mod endpoint;
 mod ewma;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

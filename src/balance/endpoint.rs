@@ -59,6 +59,7 @@ impl Endpoint {
         now: Moment,
         rng: &mut Rng,
     ) {
+        debug_assert!(self.pending > 0, "a ticket ends once");
         self.pending = self.pending.saturating_sub(1);
         match outcome {
             Outcome::Answered(rtt) | Outcome::Connected(rtt) => {

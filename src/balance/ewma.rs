@@ -5,11 +5,12 @@
 //! more than its part:
 //! - The first answer takes the place of the assumed value. Else endpoints of 0.2 ms and 2 ms both look like 30 ms
 //!   for half a minute.
-//! - A peak falls back to the mean ten times as fast as the mean decays. In the original one stall of 20 ms, of the
-//!   host or of this process, makes an endpoint of 1 ms look worse than one of 10 ms for 7 s, and if all that were
-//!   busy were hit, the slow one becomes the favourite.
-//! - Each answer counts for an eighth of the mean at least, however short the time since the last. By time alone a
-//!   thousand good answers in a second make up a tenth.
+//! - A peak falls back to the mean much faster than the mean decays. In the original one stall of 20 ms, of the host
+//!   or of this process, makes an endpoint of 1 ms look worse than one of 10 ms for 7 s, and if all that were busy
+//!   were hit, the slow one becomes the favourite.
+//! - Each shorter answer counts for an eighth of the mean at least, however short the time since the last: by time
+//!   alone, all good answers of a second make up a tenth. A longer one may raise the mean by an eighth of what it
+//!   was, whatever it took: the peak makes up for it now, and twenty of them make the mean ten times as high.
 
 use std::time::Duration;
 
@@ -18,10 +19,11 @@ use crate::base::time::Moment;
 /// The least estimate, in microseconds: below it, differences are the loop's own turns, and at 0 what is owed would
 /// not count. As the estimate of an endpoint that was idle for long, it is below all that answer over a network.
 const FLOOR: f64 = 50.0;
-/// How much of the mean an answer leaves as it was, at most.
-const MOST_KEPT: f64 = 7.0 / 8.0;
-/// A peak decays so many times as fast as the mean.
-const PEAK_SPEED: f64 = 10.0;
+/// The least part of the mean's way to a new answer.
+const LEAST_PART: f64 = 1.0 / 8.0;
+/// A peak decays so many times as fast as the mean: in the default 10 s / 30, one that is a hundred times the mean
+/// is less than ten times it after 0.8 s.
+const PEAK_SPEED: f64 = 30.0;
 
 /// The estimate. All times are in microseconds.
 #[derive(Debug, Clone, Copy)]
@@ -64,10 +66,13 @@ impl Ewma {
         let (mean, peak) = match self.observed {
             None => (rtt, rtt),
             Some(last) => {
-                let kept = self.kept_since(last, now).min(MOST_KEPT);
-                let mean = self.mean * kept + rtt * (1.0 - kept);
+                let (way, part) = (rtt - self.mean, 1.0 - self.kept_since(last, now));
+                let least = LEAST_PART * way.min(self.mean);
+                let step = if way < 0.0 { (way * part).min(least) } else { (way * part).max(least) };
+                let mean = self.mean + step;
                 let excess = self.excess * self.kept_since(self.at, now).powf(PEAK_SPEED);
-                (mean, rtt.max(mean + excess))
+                // Where the mean goes up, the old peak stays where it was.
+                (mean, rtt.max(excess + mean.min(self.mean)))
             }
         };
         *self = Ewma { mean, excess: peak - mean, at: now, observed: Some(now), ..*self };

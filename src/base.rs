@@ -5,6 +5,7 @@ pub mod buffers;
 pub mod end;
 pub mod gate;
 pub mod random;
+pub mod recent;
 pub mod time;
 pub mod token;
 pub mod wheel;

@@ -32,6 +32,11 @@ impl Exchanges {
         self.open.get_mut(usize::from(id.0))?.as_mut()
     }
 
+    /// Those that are not counted as requests yet.
+    pub fn uncounted(&mut self) -> impl Iterator<Item = &mut Exchange> {
+        self.open.iter_mut().flatten().filter(|exchange| exchange.series.is_none())
+    }
+
     /// One ends.
     pub fn end(&mut self, id: Id) -> Option<Exchange> {
         let ended = self.open.get_mut(usize::from(id.0))?.take();
@@ -56,8 +61,8 @@ impl Exchanges {
 /// What is known of an exchange.
 #[derive(Debug)]
 pub struct Exchange {
-    /// Its series.
-    pub series: HttpId,
+    /// Its series; none before it is known where a steered request goes.
+    pub series: Option<HttpId>,
     /// When the head of the request was complete.
     pub began: Moment,
     /// From the request's head to the response's.
@@ -151,7 +156,7 @@ mod tests {
         let addr = TargetLabel::Addr(([127, 0, 0, 1], 80).into());
         let mut metrics = Metrics::new();
         let target = metrics.target(Direction::Inbound, &addr);
-        let (series, began, version) = (metrics.http(target, "a"), Moment::NEVER, Version::Http2);
+        let (series, began, version) = (Some(metrics.http(target, "a")), Moment::NEVER, Version::Http2);
         let (latency, line) = (None, None);
         Exchange { series, began, latency, status: 0, version, is_grpc: false, is_counted: false, line }
     }

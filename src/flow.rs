@@ -17,6 +17,7 @@
 //!
 //! Each stage is served in its own file; this one holds the parts and the way between them.
 
+pub mod any;
 pub mod dial;
 pub mod drain;
 pub mod http;
@@ -24,13 +25,14 @@ pub mod lane;
 pub mod ledger;
 pub mod refuse;
 pub mod relay;
+pub mod steer;
 pub mod transit;
 pub mod watch;
 
+use crate::base::end::End;
 use crate::base::time::Moment;
 use crate::base::token::Key;
 use crate::flow::dial::Dial;
-use crate::base::end::End;
 use crate::flow::http::Http;
 use crate::flow::lane::Lane;
 use crate::flow::ledger::Account;
@@ -120,6 +122,8 @@ pub enum Next {
     Wait,
     /// The flow is over, and why.
     Close(Ending),
+    /// Of a steered flow only: it goes on in another form.
+    Change,
 }
 
 /// Why a flow is over.
@@ -218,6 +222,28 @@ impl Flow {
         flow
     }
 
+    /// One whose two connections are there already, or that only has something to tell its client.
+    fn of_parts(parts: Parts) -> Flow {
+        let Parts { key, client, upstream, up, down, observer, http, account } = parts;
+        Flow {
+            key,
+            queued: false,
+            armed: Moment::NEVER,
+            stage: Stage::Relaying,
+            client,
+            upstream,
+            up,
+            down,
+            observer,
+            has_notice: false,
+            http,
+            active: Moment::NEVER,
+            stall_check: Moment::NEVER,
+            broken: None,
+            account,
+        }
+    }
+
     /// Remembers what epoll says of one of the two sockets.
     pub fn mark(&mut self, side: Side, event: &Event) {
         let end = match side {
@@ -264,6 +290,18 @@ impl Flow {
             Stage::Resetting { .. } => self.resetting(kit),
         }
     }
+}
+
+/// What a flow is made of.
+struct Parts {
+    key: Key,
+    client: End,
+    upstream: Option<End>,
+    up: Lane,
+    down: Lane,
+    observer: Observer,
+    http: Http,
+    account: Account,
 }
 
 /// Where an accepted connection comes from and where it wants to go.

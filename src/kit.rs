@@ -1,13 +1,18 @@
 //! What a flow may borrow for one turn.
 
 use crate::access_log::AccessLog;
+use crate::backends::Backends;
 use crate::base::buffers::{Buffers, READ_SIZE};
 use crate::base::gate::Gate;
+use crate::base::recent::Recent;
 use crate::base::time::Moment;
 use crate::config::Config;
+use crate::course::Courses;
 use crate::exchanges::{Exchanges, Lines};
 use crate::metrics::{Counter, Metrics};
+use crate::pool::Pool;
 use crate::resolve::Resolver;
+use crate::route::Router;
 use crate::sys;
 use crate::sys::pipe::Pipes;
 use crate::wire::observer::Means;
@@ -45,6 +50,20 @@ pub struct Kit {
     pub access_log: AccessLog,
     /// Who knows the addresses of names.
     pub resolver: Resolver,
+    /// Which request goes to which backend set.
+    pub router: Router,
+    /// The backend sets.
+    pub backends: Backends,
+    /// Upstream connections that are kept for the next request.
+    pub pool: Pool,
+    /// Courses that no steered flow needs now.
+    pub courses: Courses,
+    /// Where heads are rewritten.
+    pub scratch: Vec<u8>,
+    /// What we call ourselves in `Via`.
+    pub pseudonym: String,
+    /// Targets whose server spoke before the client: they are dialled at once.
+    pub server_first: Recent<SocketAddr>,
     /// One line a second about connections that are turned away.
     pub refusals: Gate,
     /// The addresses that connections reach us on, and that must never be dialled.

@@ -15,21 +15,24 @@
 //! | what may be set? | [`cli`], [`config`] |
 //! | who touches the kernel? | [`sys`] |
 //!
-//! Imports point down this list: `main cli commands worker listener flow kit pool balance route exchanges resolve
+//! Imports point down this list: `main cli commands worker listener flow kit course pool backends balance route exchanges resolve
 //! access_log admin config wire metrics base sys`. `tests/house.rs` checks it.
 
 pub mod access_log;
 pub mod admin;
+pub mod backends;
 pub mod balance;
 pub mod base;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod course;
 pub mod exchanges;
 pub mod flow;
 pub mod kit;
 pub mod listener;
 pub mod metrics;
+pub mod pool;
 pub mod resolve;
 pub mod route;
 pub mod sys;

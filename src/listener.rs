@@ -1,9 +1,10 @@
 //! A listening socket: accepts within a budget, and finds out where a connection wanted to go.
 
 use crate::base::token::Source;
-use crate::config::{Config, Listen, Target};
+use crate::config::{Config, Entry, Listen, Target};
 use crate::metrics::{Direction, Metrics, TargetId, TargetLabel};
-use crate::resolve::{NameId, Resolver};
+use crate::resolve::{Dialable, Resolver};
+use crate::route::Router;
 use crate::sys::socket;
 use crate::wire::detect::{DecidedBy, Protocol, Verdict};
 use log::warn;
@@ -29,15 +30,6 @@ pub enum Purpose {
     },
 }
 
-/// A target as a flow takes it.
-#[derive(Debug, Clone, Copy)]
-pub enum Dialable {
-    /// An address.
-    Addr(SocketAddr),
-    /// A name of the resolver's, and a port.
-    Name(NameId, u16),
-}
-
 /// A listening socket of the data path.
 #[derive(Debug)]
 pub struct Listener {
@@ -45,6 +37,10 @@ pub struct Listener {
     pub purpose: Purpose,
     /// Where it listens.
     pub addr: SocketAddr,
+    /// The listener, as routes know it.
+    pub entry: Entry,
+    /// Whether its connections are steered, where their target is known.
+    pub is_steering: bool,
     /// There may be connections to accept.
     pub readable: bool,
     socket: Option<TcpListener>,
@@ -158,10 +154,14 @@ pub fn open_all(
     {
         for (socket, addr) in open(listen, &format!("--{}-listen", direction.as_str()), is_lenient)? {
             let text = format!("{} {addr}", direction.as_str());
-            all.push((Purpose::Redirected(direction), socket, addr, text));
+            let entry = match direction {
+                Direction::Inbound => Entry::Inbound,
+                Direction::Outbound => Entry::Outbound,
+            };
+            all.push((entry, Purpose::Redirected(direction), socket, addr, text));
         }
     }
-    for forward in &config.forwards {
+    for (index, forward) in config.forwards.iter().enumerate() {
         let direction = if forward.inbound { Direction::Inbound } else { Direction::Outbound };
         let (target, label, name) = match &forward.target {
             Target::Addr(addr) => (Dialable::Addr(*addr), TargetLabel::Addr(*addr), addr.to_string()),
@@ -175,9 +175,10 @@ pub fn open_all(
             .map_err(|error| cannot_listen("--forward", forward.listen, &error))?;
         let addr = socket.local_addr().map_err(|error| cannot_listen("--forward", forward.listen, &error))?;
         let text = format!("forward {addr} -> {name}");
-        all.push((Purpose::Forward { direction, target, label }, socket, addr, text));
+        all.push((Entry::Forward(index), Purpose::Forward { direction, target, label }, socket, addr, text));
     }
-    register(all, registry)
+    let router = Router::new(config);
+    register(all, registry, |entry| config.http_reuse || router.applies_to(entry))
 }
 
 /// Opens the sockets of one option.
@@ -227,15 +228,17 @@ fn cannot_listen(option: &str, addr: SocketAddr, error: &io::Error) -> String {
 }
 
 fn register(
-    all: Vec<(Purpose, TcpListener, SocketAddr, String)>,
+    all: Vec<(Entry, Purpose, TcpListener, SocketAddr, String)>,
     registry: &Registry,
+    is_steering: impl Fn(Entry) -> bool,
 ) -> Result<Vec<Listener>, String> {
     let mut listeners = Vec::with_capacity(all.len());
-    for (index, (purpose, mut socket, addr, text)) in all.into_iter().enumerate() {
+    for (index, (entry, purpose, mut socket, addr, text)) in all.into_iter().enumerate() {
         registry
             .register(&mut socket, Source::Listener(index).token(), Interest::READABLE)
             .map_err(|error| format!("{text}: cannot be watched: {error}"))?;
-        listeners.push(Listener { purpose, addr, readable: false, socket: Some(socket), text });
+        let (is_steering, socket) = (is_steering(entry), Some(socket));
+        listeners.push(Listener { purpose, addr, entry, is_steering, readable: false, socket, text });
     }
     Ok(listeners)
 }

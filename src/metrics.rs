@@ -185,7 +185,7 @@ impl Metrics {
                 by_addr = TargetLabel::Addr(canonical(*addr));
                 &by_addr
             }
-            TargetLabel::Name(..) => label,
+            TargetLabel::Name(..) | TargetLabel::Backend(..) => label,
         };
         if let Some(id) = self.target_ids[direction as usize].get(label) {
             return *id;
@@ -194,8 +194,11 @@ impl Metrics {
             self.count(Counter::LabelOverflowTarget);
             return self.other_target(direction);
         }
-        let labels =
+        let mut labels =
             format!("target_addr=\"{}\",target_port=\"{}\"", escaped(&label.to_string()), label.port());
+        if let TargetLabel::Backend(set, _) = label {
+            labels.push_str(&format!(",backend=\"{}\"", escaped(set)));
+        }
         let id = self.new_target(direction, labels);
         self.target_ids[direction as usize].insert(label.clone(), id);
         id

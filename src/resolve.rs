@@ -62,6 +62,15 @@ pub enum Guest {
     Name(NameId),
 }
 
+/// A target that can be dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialable {
+    /// An address.
+    Addr(SocketAddr),
+    /// A name of the resolver's, and a port.
+    Name(NameId, u16),
+}
+
 /// What is known of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer<'a> {

@@ -9,18 +9,24 @@ mod report;
 
 use crate::access_log::AccessLog;
 use crate::admin::Admin;
+use crate::backends::Backends;
 use crate::base::buffers::Buffers;
 use crate::base::gate::Gate;
+use crate::base::recent::Recent;
 use crate::base::time::{Clock, Moment};
 use crate::base::token::{Key, Source};
 use crate::base::wheel::Wheel;
 use crate::config::Config;
+use crate::course::Courses;
 use crate::exchanges::Lines;
-use crate::flow::{Flow, Next, Side};
+use crate::flow::any::AnyFlow;
+use crate::flow::{Next, Side};
 use crate::kit::Kit;
 use crate::listener::{self, Listener};
 use crate::metrics::Metrics;
+use crate::pool::{Concerns, Pool};
 use crate::resolve::{Resolver, Settings};
+use crate::route::Router;
 use crate::sys::{self, limits, pipe::Pipes};
 use crate::wire::observer::Means;
 use crate::worker::accept::Accepting;
@@ -39,6 +45,9 @@ const EVENTS: usize = 1024;
 /// After this long without an event, memory that is not needed goes back to the system.
 const QUIET: Duration = Duration::from_secs(1);
 
+/// Targets remembered as those whose server speaks first; the oldest is forgotten for one more.
+const SERVER_FIRST: usize = 1024;
+
 /// How long a stdout that does not take the last lines of the access log may hold up the end.
 const LAST_LINES: Duration = Duration::from_millis(200);
 
@@ -47,7 +56,7 @@ pub struct Worker {
     poll: Poll,
     clock: Clock,
     kit: Kit,
-    flows: Slab<Flow>,
+    flows: Slab<AnyFlow>,
     /// Slots of the flows that want a turn, each once.
     queue: VecDeque<u32>,
     wheel: Wheel,
@@ -94,6 +103,8 @@ impl Worker {
         }
         let access_log = AccessLog::new(config.access_log, &registry)
             .map_err(|error| format!("--access-log: stdout cannot be used: {error}"))?;
+        let seed = sys::random::bits64();
+        let backends = Backends::new(&config, &mut resolver, seed, clock.moment(instant));
         let kit = Kit {
             now: clock.moment(instant),
             instant,
@@ -108,6 +119,13 @@ impl Worker {
             lines: Lines::default(),
             access_log,
             resolver,
+            router: Router::new(&config),
+            backends,
+            pool: Pool::new(accepting.idle(), config.pool_size, config.pool_idle_timeout),
+            courses: Courses::default(),
+            scratch: Vec::new(),
+            pseudonym: format!("wayside-{:08x}", sys::random::bits64() >> 32),
+            server_first: Recent::new(SERVER_FIRST),
             refusals: Gate::default(),
             own: listeners.iter().map(|listener| listener.addr).collect(),
             config,
@@ -178,6 +196,7 @@ impl Worker {
             return Some(Duration::ZERO);
         }
         let mut next = self.wheel.next().unwrap_or(Moment::NEVER);
+        next = next.min(self.kit.pool.next_deadline());
         next =
             next.min(self.trim_at).min(self.accepting.retry_at()).min(self.draining.unwrap_or(Moment::NEVER));
         let others = [
@@ -210,15 +229,25 @@ impl Worker {
             }
             Source::Signal => self.take_signals(),
             Source::AccessLog => self.kit.access_log.ready(),
+            Source::Pooled(key) => self.mark_pooled(key, event),
         }
     }
 
     fn mark_flow(&mut self, key: Key, side: Side, event: &Event) {
-        let Some(flow) = self.flows.get_mut(key.slot as usize).filter(|flow| flow.key == key) else { return };
+        let Some(flow) = self.flows.get_mut(key.slot as usize).filter(|flow| flow.key() == key) else {
+            return;
+        };
         flow.mark(side, event);
-        if !flow.queued {
-            flow.queued = true;
+        if !flow.set_queued(true) {
             self.queue.push_back(key.slot);
+        }
+    }
+
+    /// Whoever has the connection is told; if nobody has, it is the pool's own affair.
+    fn mark_pooled(&mut self, key: Key, event: &Event) {
+        let Kit { pool, metrics, now, .. } = &mut self.kit;
+        if let Concerns::Flow(owner) = pool.mark(key, event, *now, metrics) {
+            self.mark_flow(owner, Side::Upstream, event);
         }
     }
 
@@ -227,7 +256,7 @@ impl Worker {
         for _ in 0..self.queue.len() {
             let Some(slot) = self.queue.pop_front() else { return };
             let Some(flow) = self.flows.get_mut(slot as usize) else { continue };
-            flow.queued = false;
+            flow.set_queued(false);
             let next = flow.turn(&mut self.kit);
             self.settle(slot, next);
         }
@@ -244,14 +273,13 @@ impl Worker {
                 self.trim_at = self.kit.now.plus(QUIET);
                 return;
             }
-            Next::Again if !flow.queued => {
-                flow.queued = true;
-                self.queue.push_back(slot);
-            }
-            Next::Again | Next::Wait => {}
+            Next::Again if !flow.set_queued(true) => self.queue.push_back(slot),
+            Next::Again | Next::Wait | Next::Change => {}
         }
-        let deadline = flow.deadline(&self.kit);
-        self.wheel.arm(deadline, &mut flow.armed, flow.key);
+        let (deadline, key) = (flow.deadline(&self.kit), flow.key());
+        if let Some(armed) = flow.armed() {
+            self.wheel.arm(deadline, armed, key);
+        }
     }
 
     /// Serves what waits for time rather than for an event.
@@ -261,13 +289,18 @@ impl Worker {
         for (key, comes_out) in due {
             let Some(flow) = self.flows.get_mut(key.slot as usize) else { continue };
             // Another flow's, or superseded by an earlier entry.
-            if flow.key != key || flow.armed != comes_out {
+            let is_its_own = flow.key() == key;
+            let Some(armed) = flow.armed().filter(|armed| is_its_own && **armed == comes_out) else {
                 continue;
-            }
-            flow.armed = Moment::NEVER;
+            };
+            *armed = Moment::NEVER;
             let is_due = flow.deadline(&self.kit) <= self.kit.now;
             let next = if is_due { flow.expire(&mut self.kit) } else { Next::Wait };
             self.settle(key.slot, next);
+        }
+        if self.kit.pool.next_deadline() <= self.kit.now {
+            let Kit { pool, metrics, now, .. } = &mut self.kit;
+            pool.expire(*now, metrics);
         }
         if self.kit.resolver.next_deadline().is_some_and(|at| at <= self.kit.instant) {
             self.kit.resolver.expire(self.kit.instant, &self.kit.registry);
@@ -290,8 +323,7 @@ impl Worker {
             return;
         }
         for (slot, flow) in &mut self.flows {
-            if flow.is_resolving() && !flow.queued {
-                flow.queued = true;
+            if flow.is_resolving() && !flow.set_queued(true) {
                 self.queue.push_back(slot as u32);
             }
         }
@@ -314,6 +346,8 @@ impl Worker {
         self.kit.means.trim();
         self.kit.spare = Vec::new();
         self.kit.lines = Lines::default();
+        self.kit.courses = Courses::default();
+        self.kit.pool.trim();
         if self.flows.is_empty() {
             self.flows = Slab::new();
         }

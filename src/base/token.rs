@@ -36,6 +36,8 @@ pub enum Source {
     Signal,
     /// Stdout takes lines of the access log again.
     AccessLog,
+    /// A connection of the pool's, whoever has it.
+    Pooled(Key),
 }
 
 impl Source {
@@ -49,6 +51,7 @@ impl Source {
             Source::Resolver(number) => (4, number),
             Source::Signal => (5, 0),
             Source::AccessLog => (6, 0),
+            Source::Pooled(key) => (7, pack(key)),
         };
         Token((payload << 3) | kind)
     }
@@ -63,7 +66,8 @@ impl Source {
             3 => Source::Admin(payload),
             4 => Source::Resolver(payload),
             5 => Source::Signal,
-            _ => Source::AccessLog,
+            6 => Source::AccessLog,
+            _ => Source::Pooled(unpack(payload)),
         }
     }
 }
@@ -95,6 +99,7 @@ mod tests {
             Source::Resolver(3),
             Source::Signal,
             Source::AccessLog,
+            Source::Pooled(last),
         ] {
             assert_eq!(Source::of(source.token()), source);
         }

@@ -1,8 +1,8 @@
 //! Finding the upstream: addresses of a name, one non-blocking connect at a time, each with its own time-out.
 
+use crate::base::end::End;
 use crate::base::time::Moment;
 use crate::base::token::Source;
-use crate::base::end::End;
 use crate::flow::{Ending, Flow, Next, Side, Stage};
 use crate::kit::Kit;
 use crate::metrics::{Counter, Direction};
@@ -149,7 +149,7 @@ impl Flow {
     }
 }
 
-fn connect_timeout(direction: Direction, kit: &Kit) -> Duration {
+pub(super) fn connect_timeout(direction: Direction, kit: &Kit) -> Duration {
     match direction {
         Direction::Inbound => kit.config.inbound_connect_timeout,
         Direction::Outbound => kit.config.outbound_connect_timeout,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// A connection is idle after this long without a byte. One that is busy is left to its requests: HTTP/1 has no way to
 /// tell a client to send no more, and a request on its way would meet a closed connection.
-const IDLE: Duration = Duration::from_millis(500);
+pub(super) const IDLE: Duration = Duration::from_millis(500);
 
 impl Flow {
     /// Gives notice where it is due.

@@ -2,6 +2,7 @@
 
 use crate::access_log::Record;
 use crate::base::address::Address;
+use crate::course::Asked;
 use crate::exchanges::{Exchange, Exchanges, Line};
 use crate::flow::Side;
 use crate::flow::ledger::How;
@@ -38,6 +39,8 @@ const SPARE: usize = 256;
 pub struct Counter<'a> {
     /// What the flow keeps.
     pub http: &'a mut Http,
+    /// Set where requests are steered: they are counted by [`Counter::commit`], when it is known where they go.
+    pub asked: Option<&'a mut Asked>,
     /// The connection.
     pub connection: Connection,
     /// The worker's means.
@@ -59,7 +62,18 @@ impl Sink for Counter<'_> {
                 self.kit.metrics.blind(self.connection.direction, reason);
                 self.finish_all("blind");
             }
-            Event::RequestEnd { .. } | Event::Informational { .. } => {}
+            Event::Informational { .. } => {
+                if let Some(asked) = &mut self.asked {
+                    asked.interim();
+                }
+            }
+            Event::RequestEnd { .. } => {}
+        }
+    }
+
+    fn head(&mut self, _by: Peer, head: &[u8]) {
+        if let Some(asked) = &mut self.asked {
+            asked.head(head.len());
         }
     }
 
@@ -74,8 +88,13 @@ impl Sink for Counter<'_> {
 
 impl Counter<'_> {
     fn request(&mut self, id: Id, head: &RequestHead<'_>) {
-        let series = self.series(head.authority);
-        self.kit.metrics.request(series);
+        let series = match &mut self.asked {
+            Some(asked) => {
+                asked.request(id, head);
+                None
+            }
+            None => Some(self.begun(head.authority)),
+        };
         let exchange = Exchange {
             series,
             began: self.kit.now,
@@ -90,10 +109,28 @@ impl Counter<'_> {
         self.http.open.get_or_insert_with(|| kit.spare.pop().unwrap_or_default()).begin(id, exchange);
     }
 
+    /// A request has begun, in the series of `authority`.
+    fn begun(&mut self, authority: &[u8]) -> HttpId {
+        let series = self.series(authority);
+        self.kit.metrics.request(series);
+        series
+    }
+
+    /// It is known where the steered requests go that have begun: to what `connection` names.
+    pub fn commit(&mut self) {
+        let Some(asked) = self.asked.take() else { return };
+        let Some(mut open) = self.http.open.take() else { return };
+        for exchange in open.uncounted() {
+            exchange.series = Some(self.begun(&asked.authority));
+        }
+        self.http.open = Some(open);
+        self.asked = Some(asked);
+    }
+
     /// The series of `authority`.
     fn series(&mut self, authority: &[u8]) -> HttpId {
         if let Some(series) = self.http.series
-            && self.kit.metrics.is_authority(series, authority)
+            && self.kit.metrics.is_http(series, self.connection.label, authority)
         {
             return series;
         }
@@ -119,6 +156,9 @@ impl Counter<'_> {
 
     fn response(&mut self, id: Id, status: u16) {
         let now = self.kit.now;
+        if let Some(asked) = &mut self.asked {
+            asked.response();
+        }
         if let Some(exchange) = self.exchange(id) {
             exchange.status = status;
             exchange.latency = Some(now.since(exchange.began));
@@ -128,9 +168,10 @@ impl Counter<'_> {
     /// The outcome is known: it goes into the metrics, once.
     fn count(&mut self, id: Id, grpc_status: Option<u32>, error: &'static str) {
         let Some(exchange) = self.exchange(id).filter(|exchange| !exchange.is_counted) else { return };
+        let Some(series) = exchange.series else { return };
         exchange.is_counted = true;
         let outcome = Outcome { status: exchange.status, is_grpc: exchange.is_grpc, grpc_status, error };
-        let (series, latency) = (exchange.series, exchange.latency);
+        let latency = exchange.latency;
         self.kit.metrics.response(series, outcome, latency);
     }
 

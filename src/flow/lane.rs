@@ -37,6 +37,8 @@ pub struct Lane {
 pub trait Watcher {
     /// How many of the next bytes need not be shown.
     fn unseen(&self) -> u64;
+    /// Whether it may hold bytes back.
+    fn is_strict(&self, kit: &Kit) -> bool;
     /// So many have passed unseen.
     fn skipped(&mut self, count: u64, kit: &mut Kit);
     /// The next bytes. Returns how many may pass now, those held back before among them.
@@ -102,7 +104,7 @@ impl Lane {
             let unseen = if source.ready.is_urgent() { 0 } else { watcher.unseen() };
             if self.is_piped(kit, unseen) {
                 self.splice(source, sink, kit, watcher)?;
-            } else if kit.buffers.is_spent() && !self.may_hold_back(kit, watcher.unseen()) {
+            } else if kit.buffers.is_spent() && !self.may_hold_back(watcher, kit) {
                 self.peek(source, sink, kit, watcher)?;
             } else {
                 self.copy(source, sink, kit, watcher)?;
@@ -112,8 +114,8 @@ impl Lane {
     }
 
     /// Whether some of the next bytes may have to stay here. Then they cannot be given before they were looked at.
-    fn may_hold_back(&self, kit: &Kit, unseen: u64) -> bool {
-        self.withheld.is_some() || (kit.config.http_strict && unseen != u64::MAX)
+    fn may_hold_back(&self, watcher: &impl Watcher, kit: &Kit) -> bool {
+        self.withheld.is_some() || (watcher.is_strict(kit) && watcher.unseen() != u64::MAX)
     }
 
     fn progress(&self, source: &End, sink: &End) -> Progress {
@@ -214,7 +216,54 @@ impl Lane {
         self.give(bytes, sink, kit)
     }
 
-    fn withhold(&mut self, bytes: &[u8], pass: usize) {
+    /// Gives bytes that were taken elsewhere; only while nothing waits.
+    pub fn put(&mut self, bytes: &[u8], sink: &mut End, kit: &mut Kit) -> Result<(), Fault> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if self.transit.is_empty() {
+            return self.give(bytes, sink, kit);
+        }
+        // The sink did not take all of what came before.
+        if let Transit::Buffer(held) = &self.transit {
+            let all = [held.bytes(), bytes].concat();
+            self.transit.release(kit);
+            self.transit = Transit::Buffer(kit.buffers.hold(&all));
+        }
+        Ok(())
+    }
+
+    /// Gives `bytes` in the place of `count` bytes that were taken.
+    pub fn replace(
+        &mut self,
+        count: usize,
+        bytes: &[u8],
+        sink: &mut End,
+        kit: &mut Kit,
+    ) -> Result<(), Fault> {
+        self.surplus =
+            self.surplus.saturating_add_unsigned(bytes.len() as u32).saturating_sub_unsigned(count as u32);
+        self.put(bytes, sink, kit)
+    }
+
+    /// As before its first byte, but for what was counted.
+    pub fn renew(&mut self, kit: &mut Kit) {
+        self.discard(kit);
+        (self.ended, self.told, self.full_reads) = (false, false, 0);
+    }
+
+    /// So many bytes are given once more.
+    pub fn repeat(&mut self, count: usize) {
+        self.surplus = self.surplus.saturating_add_unsigned(count as u32);
+    }
+
+    /// Takes out what is held back.
+    pub fn take_withheld(&mut self) -> Vec<u8> {
+        self.withheld.take().map_or_else(Vec::new, |held| *held)
+    }
+
+    /// Holds back all of `bytes` but the first `pass`.
+    pub fn withhold(&mut self, bytes: &[u8], pass: usize) {
         if pass < bytes.len() || self.withheld.is_some() {
             self.withheld.get_or_insert_default().extend_from_slice(bytes);
         }
@@ -243,6 +292,7 @@ impl Lane {
             Err(error) => return Err(Fault::Sink(error)),
         };
         if let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
+            self.transit.release(kit);
             self.transit = Transit::Buffer(kit.buffers.hold(rest));
             sink.ready.clear_writable();
         }

@@ -3,12 +3,14 @@
 use crate::admin;
 use crate::base::address::Address;
 use crate::base::time::Moment;
-use crate::flow::http::{Connection, Counter, cut_off};
+use crate::base::token::Key;
+use crate::flow::http::{Connection, Counter, Http, cut_off};
 use crate::flow::{Ending, Flow, Origin, Side};
 use crate::kit::Kit;
 use crate::metrics::{Direction, Peer, SeriesId, TargetId};
 use crate::sys::socket;
 use crate::wire::detect::{DecidedBy, Protocol, Verdict};
+use crate::wire::observer::Observer;
 use log::{Level, debug, log_enabled};
 use std::io;
 use std::net::SocketAddr;
@@ -101,6 +103,11 @@ impl Account {
 
     /// An address did not accept.
     pub fn dial_failed(&mut self, error: &io::Error, kit: &mut Kit) {
+        self.dial_failed_for(self.label, error, kit);
+    }
+
+    /// An address did not accept that is counted for `label`.
+    pub fn dial_failed_for(&mut self, label: TargetId, error: &io::Error, kit: &mut Kit) {
         self.refused = match error.raw_os_error().map(socket::errno_name) {
             Some("ECONNREFUSED") => "connection refused",
             Some("ETIMEDOUT") => "connect timeout",
@@ -112,7 +119,7 @@ impl Account {
             Some("EACCES" | "EPERM") => "not permitted",
             _ => "connect failed",
         };
-        kit.metrics.connect_failed(self.label, self.refused);
+        kit.metrics.connect_failed(label, self.refused);
     }
 
     /// The target's name has no address.
@@ -140,67 +147,178 @@ impl Account {
     pub fn first_end(&mut self, side: Side, how: How) {
         self.first_end.get_or_insert((side, how));
     }
+
+    /// An upstream of a steered flow stands; it is counted elsewhere.
+    pub fn reached(&mut self) {
+        self.refused = "";
+    }
+
+    /// What it is counted for.
+    pub fn label(&self) -> TargetId {
+        self.label
+    }
+
+    /// Whether the verdict is in.
+    pub fn is_decided(&self) -> bool {
+        self.decided_by.is_some()
+    }
+
+    /// A steered flow goes on as a relayed one, and is counted for `label` from here on; `is_connected`: with its upstream.
+    /// Its verdict is to come.
+    pub fn settle(&mut self, label: TargetId, is_connected: bool, kit: &mut Kit) {
+        self.label = label;
+        let series = kit.metrics.series(label, self.name(), None);
+        kit.metrics.live(self.series, Peer::Src, -1);
+        kit.metrics.live(series, Peer::Src, 1);
+        if is_connected {
+            kit.metrics.live(series, Peer::Dst, 1);
+        }
+        (self.series, self.connected) = (series, is_connected);
+    }
+
+    fn name(&self) -> &'static str {
+        self.decided_by.map_or("", |_| self.protocol.as_str())
+    }
+
+    /// The verdict is in.
+    pub fn decide(&mut self, verdict: Verdict, kit: &mut Kit) {
+        self.protocol = verdict.protocol;
+        self.decided_by = Some(verdict.decided_by);
+        let hello = verdict.hello.as_deref();
+        let tls = hello.map(|hello| (text(hello.sni.as_ref()), text(hello.alpn.as_ref())));
+        let series = kit.metrics.series(self.label, self.name(), tls);
+        for (peer, is_open) in [(Peer::Src, true), (Peer::Dst, self.connected)] {
+            if is_open {
+                kit.metrics.live(self.series, peer, -1);
+                kit.metrics.live(series, peer, 1);
+            }
+        }
+        self.series = series;
+        kit.metrics.detected(self.direction, self.name(), verdict.decided_by.as_str());
+    }
+
+    /// Brings the byte counters up to date. Those of an undecided flow wait for the verdict.
+    pub fn report(&mut self, total: Totals, kit: &mut Kit) {
+        if self.decided_by.is_none() {
+            return;
+        }
+        let [up_taken, up_given, down_taken, down_given] =
+            std::array::from_fn(|n| total[n].saturating_sub(self.reported[n]));
+        self.reported = total;
+        kit.metrics.bytes(self.series, Peer::Src, up_taken, down_given);
+        if self.connected {
+            kit.metrics.bytes(self.series, Peer::Dst, down_taken, up_given);
+        }
+    }
+
+    /// The exchanges that are open are cut off.
+    pub fn cut_off(&self, http: &mut Http, kit: &mut Kit) {
+        let connection = self.connection();
+        Counter { http, asked: None, connection, kit }.finish_all(cut_off(self.first_end));
+    }
+
+    /// The last word: the errno of each side, and all bytes.
+    pub fn close(&mut self, ending: Ending, errnos: [i32; 2], total: Totals, key: Key, kit: &mut Kit) {
+        self.report(total, kit);
+        let lasted = kit.now.since(self.opened);
+        let [client, upstream] = errnos.map(errno);
+        kit.metrics.live(self.series, Peer::Src, -1);
+        kit.metrics.closed(self.series, Peer::Src, client, lasted);
+        if self.connected {
+            kit.metrics.live(self.series, Peer::Dst, -1);
+            kit.metrics.closed(self.series, Peer::Dst, upstream, lasted);
+        }
+        if log_enabled!(target: "wayside::flow", Level::Debug) {
+            self.log_end(ending, lasted, total, key);
+        }
+    }
+
+    fn log_end(&self, ending: Ending, lasted: Duration, total: Totals, key: Key) {
+        let (side, how) = self.first_end.map_or(("nobody", "-"), |(side, how)| (side.as_str(), how.as_str()));
+        let refused = if self.refused.is_empty() { "-" } else { self.refused };
+        debug!(
+            target: "wayside::flow",
+            "#{id} {direction} {source} -> {target}: {protocol} decided_by={decided_by} first={side}/{how} \
+             end=\"{ending}\" refused=\"{refused}\" bytes_up={up} bytes_down={down} lasted={lasted:?}",
+            id = id(key),
+            direction = self.direction.as_str(),
+            source = SocketAddr::from(self.source),
+            target = self.target_text(),
+            protocol = self.protocol.as_str(),
+            decided_by = self.decided_by.map_or("-", DecidedBy::as_str),
+            ending = ending.as_str(),
+            up = total[1],
+            down = total[3],
+        );
+    }
+
+    /// A line of `/connections`.
+    pub fn describe(
+        &self,
+        key: Key,
+        observer: &Observer,
+        total: Totals,
+        state: &'static str,
+        now: Moment,
+    ) -> admin::Connection {
+        // Settled, but for the name, counts as settled.
+        let decided_by = self.decided_by.or(observer.opaque());
+        admin::Connection {
+            id: id(key),
+            direction: self.direction.as_str(),
+            source: self.source.into(),
+            target: self.target_text(),
+            protocol: decided_by.map_or("", |_| self.protocol.as_str()),
+            decided_by: decided_by.map_or("", DecidedBy::as_str),
+            bytes_in: total[1],
+            bytes_out: total[3],
+            age: now.since(self.opened),
+            state,
+        }
+    }
+
+    fn target_text(&self) -> String {
+        self.target.map_or_else(|| "-".to_owned(), |target| SocketAddr::from(target).to_string())
+    }
+}
+
+/// Bytes since a connection began: taken from the client and given to its upstream, taken from there and given to the
+/// client.
+pub type Totals = [u64; 4];
+
+/// Its number: the process counts its flows, and begins anew after 2^29.
+fn id(key: Key) -> u64 {
+    u64::from(key.generation)
 }
 
 impl Flow {
     /// The verdict is in.
     pub(super) fn decide(&mut self, verdict: Verdict, kit: &mut Kit) {
-        let account = &mut self.account;
-        account.protocol = verdict.protocol;
-        account.decided_by = Some(verdict.decided_by);
-        let name = verdict.protocol.as_str();
-        let hello = verdict.hello.as_deref();
-        let tls = hello.map(|hello| (text(hello.sni.as_ref()), text(hello.alpn.as_ref())));
-        let series = kit.metrics.series(account.label, name, tls);
-        for (peer, is_open) in [(Peer::Src, true), (Peer::Dst, account.connected)] {
-            if is_open {
-                kit.metrics.live(account.series, peer, -1);
-                kit.metrics.live(series, peer, 1);
-            }
-        }
-        account.series = series;
-        kit.metrics.detected(account.direction, name, verdict.decided_by.as_str());
+        self.account.decide(verdict, kit);
     }
 
-    /// Brings the byte counters up to date. Those of an undecided flow wait for the verdict.
+    fn totals(&self) -> Totals {
+        [self.up.taken, self.up.given(), self.down.taken, self.down.given()]
+    }
+
+    /// Brings the byte counters up to date.
     pub fn report(&mut self, kit: &mut Kit) {
-        let account = &mut self.account;
-        if account.decided_by.is_none() {
-            return;
-        }
-        let total = [self.up.taken, self.up.given(), self.down.taken, self.down.given()];
-        let [up_taken, up_given, down_taken, down_given] =
-            std::array::from_fn(|n| total[n].saturating_sub(account.reported[n]));
-        account.reported = total;
-        kit.metrics.bytes(account.series, Peer::Src, up_taken, down_given);
-        if account.connected {
-            kit.metrics.bytes(account.series, Peer::Dst, down_taken, up_given);
-        }
+        let totals = self.totals();
+        self.account.report(totals, kit);
     }
 
     /// The last word on a flow, before its sockets close.
     pub fn close(&mut self, ending: Ending, kit: &mut Kit) {
         self.give_up_detection(DecidedBy::Eof, kit);
-        let (connection, cause) = (self.account.connection(), cut_off(self.account.first_end));
-        Counter { http: &mut self.http, connection, kit }.finish_all(cause);
+        self.account.cut_off(&mut self.http, kit);
         if ending != Ending::Finished {
             self.reset_cut_short();
         }
         self.up.discard(kit);
         self.down.discard(kit);
-        self.report(kit);
-        let lasted = kit.now.since(self.account.opened);
-        let series = self.account.series;
-        kit.metrics.live(series, Peer::Src, -1);
-        kit.metrics.closed(series, Peer::Src, errno(self.client.errno), lasted);
-        if self.account.connected {
-            let upstream = self.upstream.as_ref().map_or(0, |end| end.errno);
-            kit.metrics.live(series, Peer::Dst, -1);
-            kit.metrics.closed(series, Peer::Dst, errno(upstream), lasted);
-        }
-        if log_enabled!(target: "wayside::flow", Level::Debug) {
-            self.log_end(ending, lasted);
-        }
+        let errnos = [self.client.errno, self.upstream.as_ref().map_or(0, |end| end.errno)];
+        let totals = self.totals();
+        self.account.close(ending, errnos, totals, self.key, kit);
     }
 
     /// A FIN would say that what came before it was all.
@@ -213,53 +331,9 @@ impl Flow {
         }
     }
 
-    fn log_end(&self, ending: Ending, lasted: Duration) {
-        let account = &self.account;
-        let (side, how) =
-            account.first_end.map_or(("nobody", "-"), |(side, how)| (side.as_str(), how.as_str()));
-        let refused = if account.refused.is_empty() { "-" } else { account.refused };
-        debug!(
-            target: "wayside::flow",
-            "#{id} {direction} {source} -> {target}: {protocol} decided_by={decided_by} first={side}/{how} \
-             end=\"{ending}\" refused=\"{refused}\" bytes_up={up} bytes_down={down} lasted={lasted:?}",
-            id = self.id(),
-            direction = account.direction.as_str(),
-            source = SocketAddr::from(account.source),
-            target = self.target_text(),
-            protocol = account.protocol.as_str(),
-            decided_by = account.decided_by.map_or("-", DecidedBy::as_str),
-            ending = ending.as_str(),
-            up = self.up.given(),
-            down = self.down.given(),
-        );
-    }
-
     /// A line of `/connections`.
     pub fn describe(&self, now: Moment) -> admin::Connection {
-        let account = &self.account;
-        // Settled, but for the name, counts as settled.
-        let decided_by = account.decided_by.or(self.observer.opaque());
-        admin::Connection {
-            id: self.id(),
-            direction: account.direction.as_str(),
-            source: account.source.into(),
-            target: self.target_text(),
-            protocol: decided_by.map_or("", |_| account.protocol.as_str()),
-            decided_by: decided_by.map_or("", DecidedBy::as_str),
-            bytes_in: self.up.given(),
-            bytes_out: self.down.given(),
-            age: now.since(account.opened),
-            state: self.stage.as_str(),
-        }
-    }
-
-    fn target_text(&self) -> String {
-        self.account.target.map_or_else(|| "-".to_owned(), |target| SocketAddr::from(target).to_string())
-    }
-
-    /// Its number: the process counts its flows, and begins anew after 2^29.
-    fn id(&self) -> u64 {
-        u64::from(self.key.generation)
+        self.account.describe(self.key, &self.observer, self.totals(), self.stage.as_str(), now)
     }
 }
 

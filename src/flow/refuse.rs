@@ -65,7 +65,7 @@ impl Flow {
         self.up.taken += bytes.len() as u64;
         let connection = self.account.connection();
         let (observer, http) = (&mut self.observer, &mut self.http);
-        let mut watch = Watch { peer: Peer::Client, observer, http, connection, verdict: None };
+        let mut watch = Watch { peer: Peer::Client, observer, http, asked: None, connection, verdict: None };
         watch.look(bytes, kit);
         if let Some(verdict) = watch.verdict {
             self.decide(verdict, kit);
@@ -84,7 +84,8 @@ impl Flow {
                 let status = if cause == "connect timeout" { 504 } else { 502 };
                 kit.count(Counter::AnsweredBadGateway);
                 let connection = self.account.connection();
-                http::Counter { http: &mut self.http, connection, kit }.answer(first, status, cause);
+                http::Counter { http: &mut self.http, asked: None, connection, kit }
+                    .answer(first, status, cause);
                 self.answer(&reply::Http1 { status, cause, to_head, keep_alive: false }.bytes(), kit)
             }
             Observer::Http2(_) => self.answer(&reply::http2_goaway(cause), kit),
@@ -124,7 +125,7 @@ impl Flow {
         let reason = fault.reason.as_str();
         kit.metrics.blind(self.account.direction, reason);
         let connection = self.account.connection();
-        let mut counter = http::Counter { http: &mut self.http, connection, kit };
+        let mut counter = http::Counter { http: &mut self.http, asked: None, connection, kit };
         if is_cut_off {
             counter.finish_all(reason);
             return Some(self.give_reset());
@@ -132,6 +133,15 @@ impl Flow {
         counter.answer(first, fault.status, reason);
         let answer = reply::Http1 { status: fault.status, cause: reason, to_head, keep_alive: false }.bytes();
         Some(self.answer(if is_answered { b"" } else { &answer }, kit))
+    }
+
+    /// Says the last there is to say.
+    pub(super) fn say_farewell(&mut self, bytes: &[u8], kit: &mut Kit) -> Next {
+        // What came before goes first.
+        if self.down.transit.push(&mut self.client, kit).is_err() || !self.down.transit.is_empty() {
+            return Next::Close(Ending::Reset);
+        }
+        self.answer(bytes, kit)
     }
 
     fn answer(&mut self, bytes: &[u8], kit: &mut Kit) -> Next {

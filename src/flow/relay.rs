@@ -75,7 +75,7 @@ impl Flow {
             return self.settle(pushed.map_err(Fault::Sink), Side::Client, Side::Upstream);
         }
         let (observer, http) = (&mut self.observer, &mut self.http);
-        let mut watch = Watch { peer: Peer::Client, observer, http, connection, verdict: None };
+        let mut watch = Watch { peer: Peer::Client, observer, http, asked: None, connection, verdict: None };
         let turned = self.up.turn(&mut self.client, upstream, kit, &mut watch);
         if let Some(verdict) = watch.verdict {
             self.decide(verdict, kit);
@@ -94,7 +94,7 @@ impl Flow {
         let (connection, had_ended) = (self.account.connection(), self.down.ended);
         let Some(upstream) = &mut self.upstream else { return Progress::Over };
         let (observer, http) = (&mut self.observer, &mut self.http);
-        let mut watch = Watch { peer: Peer::Server, observer, http, connection, verdict: None };
+        let mut watch = Watch { peer: Peer::Server, observer, http, asked: None, connection, verdict: None };
         let turned = self.down.turn(upstream, &mut self.client, kit, &mut watch);
         if let Some(verdict) = watch.verdict {
             self.decide(verdict, kit);
@@ -121,7 +121,7 @@ impl Flow {
 
     fn tell_observer(&mut self, peer: Peer, kit: &mut Kit) {
         let connection = self.account.connection();
-        self.observer.ended(peer, &mut Counter { http: &mut self.http, connection, kit });
+        self.observer.ended(peer, &mut Counter { http: &mut self.http, asked: None, connection, kit });
     }
 
     /// Passes on those of the client's bytes that were held back and are settled now.

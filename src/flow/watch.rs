@@ -1,5 +1,6 @@
 //! Shows a lane's bytes to the flow's observer, and its events to the ledger.
 
+use crate::course::Asked;
 use crate::flow::http::{Connection, Counter, Http};
 use crate::flow::lane::Watcher;
 use crate::kit::Kit;
@@ -15,6 +16,8 @@ pub struct Watch<'a> {
     pub observer: &'a mut Observer,
     /// What the flow keeps of HTTP.
     pub http: &'a mut Http,
+    /// Set where requests are steered: then HTTP/1 is looked at strictly, one exchange at a time.
+    pub asked: Option<&'a mut Asked>,
     /// The flow, as far as metrics and log want to know it.
     pub connection: Connection,
     /// The verdict, if this turn brought it.
@@ -29,7 +32,9 @@ impl Watch<'_> {
         what: impl FnOnce(&mut Observer, &mut Means, &mut Counter<'_>) -> R,
     ) -> R {
         let mut means = std::mem::take(&mut kit.means);
-        let mut counter = Counter { http: self.http, connection: self.connection, kit };
+        means.is_one_by_one = self.asked.is_some();
+        let asked = self.asked.as_deref_mut();
+        let mut counter = Counter { http: self.http, asked, connection: self.connection, kit };
         let result = what(self.observer, &mut means, &mut counter);
         counter.rest();
         kit.means = means;
@@ -42,6 +47,10 @@ impl Watcher for Watch<'_> {
         self.observer.unseen(self.peer)
     }
 
+    fn is_strict(&self, kit: &Kit) -> bool {
+        kit.config.http_strict || self.asked.is_some()
+    }
+
     fn skipped(&mut self, count: u64, kit: &mut Kit) {
         let peer = self.peer;
         self.with(kit, |observer, means, sink| observer.skipped(peer, count, means, sink));
@@ -51,7 +60,7 @@ impl Watcher for Watch<'_> {
         if matches!(self.observer, Observer::Opaque) {
             return bytes.len();
         }
-        let (peer, is_strict) = (self.peer, kit.config.http_strict);
+        let (peer, is_strict) = (self.peer, self.is_strict(kit));
         let seen = self.with(kit, |observer, means, sink| observer.look(peer, bytes, is_strict, means, sink));
         self.verdict = seen.verdict.or(self.verdict.take());
         seen.pass

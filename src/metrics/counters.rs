@@ -97,6 +97,20 @@ counters! {
         /// One answer.
         AnsweredBadGateway "";
     }
+    "wayside_pool_total" "What became of upstream connections that were kept for the next request." {
+        /// A request was sent on one.
+        PoolReused "event=\"reused\"";
+        /// The server closed it, or spoke, while it was idle.
+        PoolClosedByServer "event=\"closed_by_server\"";
+        /// It was closed because there were enough.
+        PoolFull "event=\"full\"";
+        /// It was idle for too long.
+        PoolExpired "event=\"expired\"";
+    }
+    "wayside_retries_total" "Requests sent again, as the connection that was kept for them had ended." {
+        /// One request.
+        Retried "";
+    }
     "wayside_label_overflow_total" "Look-ups whose label value went to ~other." {
         /// Too many targets.
         LabelOverflowTarget "label=\"target_addr\"";

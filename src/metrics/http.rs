@@ -280,12 +280,13 @@ impl Metrics {
         self.http.ids.get(&key).copied().unwrap_or_else(|| self.http.add(key))
     }
 
-    /// Whether `id` is the series of `authority`, in whatever case: then a flow need not ask anew.
-    pub fn is_authority(&self, id: HttpId, authority: &[u8]) -> bool {
-        let known = self.http.series.get(id.0 as usize).map(|series| series.key.authority);
+    /// Whether `id` is the series of `target` and `authority`, in whatever case: then a flow need not ask anew.
+    pub fn is_http(&self, id: HttpId, target: TargetId, authority: &[u8]) -> bool {
+        let known = self.http.series.get(id.0 as usize).map(|series| series.key);
         known.is_some_and(|known| {
-            known != Values::OTHER
-                && self.http.authorities.text(known).as_bytes().eq_ignore_ascii_case(authority)
+            known.target == target
+                && known.authority != Values::OTHER
+                && self.http.authorities.text(known.authority).as_bytes().eq_ignore_ascii_case(authority)
         })
     }
 

@@ -59,13 +59,15 @@ pub enum TargetLabel {
     Addr(SocketAddr),
     /// A configured name and its port.
     Name(Rc<str>, u16),
+    /// An address as one of a backend set: that set's name besides.
+    Backend(Rc<str>, SocketAddr),
 }
 
 impl TargetLabel {
     /// The value of the `target_port` label.
     pub fn port(&self) -> u16 {
         match self {
-            TargetLabel::Addr(addr) => addr.port(),
+            TargetLabel::Addr(addr) | TargetLabel::Backend(_, addr) => addr.port(),
             TargetLabel::Name(_, port) => *port,
         }
     }
@@ -74,7 +76,7 @@ impl TargetLabel {
 impl fmt::Display for TargetLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TargetLabel::Addr(addr) => canonical(*addr).fmt(f),
+            TargetLabel::Addr(addr) | TargetLabel::Backend(_, addr) => canonical(*addr).fmt(f),
             TargetLabel::Name(name, port) => write!(f, "{name}:{port}"),
         }
     }

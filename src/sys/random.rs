@@ -18,6 +18,11 @@ pub fn bits16() -> u16 {
     if filled { u16::from_ne_bytes(bytes) } else { hashed() }
 }
 
+/// Sixty-four of them, for a seed.
+pub fn bits64() -> u64 {
+    (0..4).fold(0, |bits, _| bits << 16 | u64::from(bits16()))
+}
+
 fn hashed() -> u16 {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);

@@ -91,6 +91,40 @@ pub fn reset(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
+/// How a connection stands in the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    /// Neither side has ended it.
+    pub is_open: bool,
+    /// Bytes that the peer's kernel has acknowledged since the connection began; the SYN counts as one.
+    pub acknowledged: u64,
+}
+
+/// How it stands now (tcp(7), `TCP_INFO`; Linux 4.2 or later). `None` where the kernel does not say.
+pub fn health(stream: &TcpStream) -> Option<Health> {
+    const ESTABLISHED: u8 = 1;
+    /// Where `tcpi_bytes_acked` is in the kernel's `struct tcp_info`, which only grows at its end; libc's lacks it.
+    const BYTES_ACKED: usize = 120;
+    let mut info = [0u8; BYTES_ACKED + 8];
+    let mut len = info.len() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `len` bytes to `info`, which lives through the call; the descriptor is open.
+    let result = unsafe {
+        let to = info.as_mut_ptr().cast();
+        libc::getsockopt(stream.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, to, &mut len)
+    };
+    if result != 0 || (len as usize) < info.len() {
+        return None;
+    }
+    let acknowledged = u64::from_ne_bytes(*info.last_chunk()?);
+    Some(Health { is_open: *info.first()? == ESTABLISHED, acknowledged })
+}
+
+/// Whether a write failed, or a read, because the peer had ended the connection before the bytes came there: Linux then
+/// says EPIPE and not ECONNRESET.
+pub fn is_after_fin(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::PIPE))
+}
+
 /// Bytes that the peer has not acknowledged yet.
 pub fn unacknowledged(stream: &TcpStream) -> usize {
     queued(stream, libc::TIOCOUTQ)

@@ -38,7 +38,7 @@
 
 mod body;
 mod exchange;
-mod facts;
+pub mod facts;
 mod fields;
 mod gather;
 mod lines;

@@ -213,6 +213,21 @@ impl Observer {
         Some(verdict)
     }
 
+    /// Where one exchange at a time is looked at: that one is done with.
+    pub fn next_exchange(&mut self, means: &mut Means) {
+        if let Observer::Http1(http) = self {
+            http.begin_next();
+        }
+        self.rest(means);
+    }
+
+    /// The same: the request goes to another server.
+    pub fn forget_server(&mut self) {
+        if let Observer::Http1(http) = self {
+            http.forget_server();
+        }
+    }
+
     /// Between two messages nothing needs to be remembered.
     fn rest(&mut self, means: &mut Means) {
         match std::mem::take(self) {

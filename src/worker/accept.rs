@@ -3,10 +3,14 @@
 use crate::base::gate::Gate;
 use crate::base::time::Moment;
 use crate::base::token::{Key, Source};
+use crate::config::Entry;
+use crate::flow::any::AnyFlow;
 use crate::flow::dial::INTERESTS;
-use crate::flow::{Flow, Origin};
-use crate::listener::{Dialable, Refusal, opaque_by_port};
-use crate::metrics::{Counter, Direction};
+use crate::flow::steer::{SteeredFlow, Way};
+use crate::flow::{Flow, Next, Origin};
+use crate::listener::{Refusal, opaque_by_port};
+use crate::metrics::{Counter, Direction, TargetLabel};
+use crate::resolve::Dialable;
 use crate::sys::socket;
 use crate::worker::Worker;
 use log::warn;
@@ -23,6 +27,10 @@ const RESERVE: usize = 64;
 const DESCRIPTORS_PER_PIPE: usize = 32;
 /// The most pipes, whatever the limit of descriptors: they hold 256 KiB of kernel memory each.
 const MOST_PIPES: usize = 512;
+/// One descriptor in so many is for an upstream connection that waits for the next request.
+const DESCRIPTORS_PER_IDLE: usize = 8;
+/// The most of those, whatever the limit of descriptors.
+const MOST_IDLE: usize = 4096;
 /// How long accepting pauses when the system has no descriptor or memory to give.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -30,6 +38,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Accepting {
     most: usize,
     pipes: usize,
+    idle: usize,
     generation: u32,
     /// At the limit; told once.
     is_full: bool,
@@ -42,7 +51,8 @@ impl Accepting {
     /// The number of connections that `descriptors` carry, of which the user may want fewer.
     pub(super) fn new(descriptors: usize, wanted: Option<usize>) -> Result<Accepting, String> {
         let pipes = (descriptors / DESCRIPTORS_PER_PIPE).min(MOST_PIPES);
-        let possible = descriptors.saturating_sub(RESERVE + 2 * pipes) / 2;
+        let idle = (descriptors / DESCRIPTORS_PER_IDLE).min(MOST_IDLE);
+        let possible = descriptors.saturating_sub(RESERVE + 2 * pipes + idle) / 2;
         if possible == 0 {
             return Err(format!(
                 "RLIMIT_NOFILE is {descriptors}, too low to carry a connection; allow at least 256 (ulimit -n 256)"
@@ -52,13 +62,14 @@ impl Accepting {
             warn!(
                 "--max-connections {wanted}: RLIMIT_NOFILE {descriptors} carries {possible}; \
                  going on with {possible}; for more, allow {} descriptors",
-                wanted * 2 + RESERVE + 2 * pipes
+                wanted * 2 + RESERVE + 2 * pipes + idle
             );
         }
         let most = wanted.unwrap_or(possible).min(possible);
         Ok(Accepting {
             most,
             pipes,
+            idle,
             generation: 0,
             is_full: false,
             paused_until: None,
@@ -69,6 +80,11 @@ impl Accepting {
     /// Pipes that may be open at once.
     pub(super) fn pipes(&self) -> usize {
         self.pipes
+    }
+
+    /// Upstream connections that may be kept while no request needs them.
+    pub(super) fn idle(&self) -> usize {
+        self.idle
     }
 
     /// When to try again.
@@ -155,15 +171,23 @@ impl Worker {
         self.accepting.paused_until = None;
         let Some(listener) = self.listeners.get(index) else { return };
         let direction = listener.direction();
+        let (listen, is_steering, own) = (listener.entry, listener.is_steering, listener.addr);
         let (target, label) = match listener.target(&stream, peer, &mut self.kit.metrics) {
-            Ok(found) => found,
+            Ok((target, label)) => (Some(target), label),
+            Err(Refusal::NotRedirected) if listen == Entry::Outbound => {
+                (None, self.kit.metrics.target(direction, &TargetLabel::Addr(own)))
+            }
             Err(refusal) => return self.turn_away(&stream, peer, direction, refusal),
         };
         let port = match target {
-            Dialable::Addr(addr) => addr.port(),
-            Dialable::Name(_, port) => port,
+            Some(Dialable::Addr(addr)) => Some(addr.port()),
+            Some(Dialable::Name(_, port)) => Some(port),
+            None => None,
         };
-        let opaque = opaque_by_port(&self.kit.config, direction, port);
+        let opaque = port.and_then(|port| opaque_by_port(&self.kit.config, direction, port));
+        let is_server_first =
+            matches!(target, Some(Dialable::Addr(addr)) if self.kit.server_first.contains(&addr));
+        let is_steered = target.is_none() || (is_steering && opaque.is_none() && !is_server_first);
         let generation = self.accepting.next_generation();
         let entry = self.flows.vacant_entry();
         let Ok(slot) = u32::try_from(entry.key()) else { return };
@@ -172,10 +196,22 @@ impl Worker {
             return self.accept_failed(&error);
         }
         let origin = Origin { direction, source: peer, label, opaque };
-        let flow = entry.insert(Flow::new(key, stream, origin, &mut self.kit));
         let next = match target {
-            Dialable::Addr(addr) => flow.dial(addr, &mut self.kit),
-            Dialable::Name(name, port) => flow.resolve(name, port, &mut self.kit),
+            Some(target) if !is_steered => {
+                let mut flow = Flow::new(key, stream, origin, &mut self.kit);
+                let next = match target {
+                    Dialable::Addr(addr) => flow.dial(addr, &mut self.kit),
+                    Dialable::Name(name, port) => flow.resolve(name, port, &mut self.kit),
+                };
+                entry.insert(AnyFlow::Relayed(flow));
+                next
+            }
+            _ => {
+                let is_served = self.kit.config.proxy_clients.contains(peer.ip());
+                let way = Way { listen, target, is_served };
+                entry.insert(AnyFlow::Steered(SteeredFlow::new(key, stream, &origin, way, &mut self.kit)));
+                Next::Wait
+            }
         };
         self.settle(slot, next);
     }

@@ -27,8 +27,7 @@ impl Worker {
         let patience = self.kit.config.drain_timeout * 4 / 5;
         self.kit.hurry_from = Some(self.kit.now.after(patience));
         for (slot, flow) in &mut self.flows {
-            if !flow.queued {
-                flow.queued = true;
+            if !flow.set_queued(true) {
                 self.queue.push_back(slot as u32);
             }
         }
@@ -52,7 +51,7 @@ impl Worker {
             if !self.flows.is_empty() {
                 warn!("closing the {} connections that are left", self.flows.len());
             }
-            let slots: Vec<_> = self.flows.iter().map(|(_, flow)| flow.key.slot).collect();
+            let slots: Vec<_> = self.flows.iter().map(|(_, flow)| flow.key().slot).collect();
             for slot in slots {
                 self.settle(slot, Next::Close(Ending::Shutdown));
             }

@@ -1,7 +1,7 @@
 //! The admin server's view of the worker.
 
 use crate::admin::{Connection, Subject};
-use crate::flow::Flow;
+use crate::flow::any::AnyFlow;
 use crate::kit::Kit;
 use crate::metrics::{Counter, Metrics};
 use crate::sys;
@@ -21,7 +21,7 @@ impl Worker {
 }
 
 struct View<'a> {
-    flows: &'a mut Slab<Flow>,
+    flows: &'a mut Slab<AnyFlow>,
     kit: &'a mut Kit,
     is_ready: bool,
 }
@@ -50,6 +50,6 @@ impl Subject for View<'_> {
 
     fn connection(&self, from_slot: usize) -> Option<(usize, Connection)> {
         let end = self.flows.capacity();
-        (from_slot..end).find_map(|slot| Some((slot, self.flows.get(slot)?.describe(self.kit.now))))
+        (from_slot..end).find_map(|slot| Some((slot, self.flows.get(slot)?.describe(self.kit.now)?)))
     }
 }

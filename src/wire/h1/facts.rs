@@ -161,6 +161,11 @@ pub fn is_loop(head: &[u8], pseudonym: &str) -> bool {
     fields(head).filter(|field| field.is(b"via")).any(|field| field.elements().any(is_ours))
 }
 
+/// The values of the fields with this name, in any case, in their order.
+pub fn values<'a, 'n>(head: &'a [u8], name: &'n [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+    fields(head).filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+}
+
 /// Whether a request with this method may be sent again when nobody knows what became of it (RFC 9110, section 9.2.2).
 pub fn is_idempotent(method: &[u8]) -> bool {
     matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE")

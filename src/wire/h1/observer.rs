@@ -79,6 +79,26 @@ impl Observer {
         self.is_over = false;
     }
 
+    /// The exchange that was looked at alone is done with, however it went: the next one begins, and its server is another.
+    pub fn begin_next(&mut self) {
+        let (client, is_strict) = (std::mem::take(&mut self.client), self.is_strict);
+        *self = Observer { client, is_one_by_one: self.is_one_by_one, ..Observer::new(is_strict) };
+        self.client.stage = Stage::Head;
+        self.client.gather.take();
+    }
+
+    /// The request goes to another server; nothing that the first one said counts.
+    pub fn forget_server(&mut self) {
+        self.server = Side::default();
+        self.grpc_status = None;
+        self.first_end = self.first_end.filter(|by| *by == Peer::Client);
+    }
+
+    /// Whether the response goes on until the server closes.
+    pub fn is_until_close(&self) -> bool {
+        matches!(self.server.stage, Stage::UntilClose)
+    }
+
     /// Whether one exchange at a time is looked at and `peer`'s next bytes lie behind it.
     pub fn is_paused(&self, peer: Peer) -> bool {
         let is_asked = peer == Peer::Client && self.open() > 0 && !self.is_asking && !self.is_tunnel();

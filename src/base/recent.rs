@@ -1,0 +1,57 @@
+//! A bounded memory of what was seen: the oldest makes room for the newest.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::Hash;
+
+/// The things seen last, each once.
+#[derive(Debug)]
+pub struct Recent<T> {
+    known: HashSet<T>,
+    order: VecDeque<T>,
+    most: usize,
+}
+
+impl<T: Copy + Eq + Hash> Recent<T> {
+    /// Room for `most`.
+    pub fn new(most: usize) -> Recent<T> {
+        Recent { known: HashSet::new(), order: VecDeque::new(), most }
+    }
+
+    /// Remembers `it`, and forgets the oldest where there are too many.
+    pub fn add(&mut self, it: T) {
+        if !self.known.insert(it) {
+            return;
+        }
+        self.order.push_back(it);
+        if self.order.len() > self.most
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+
+    /// Whether `it` is remembered.
+    pub fn contains(&self, it: &T) -> bool {
+        self.known.contains(it)
+    }
+
+    /// All of them, the oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.order.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_is_forgotten() {
+        let mut recent = Recent::new(2);
+        for it in [1, 2, 1, 3] {
+            recent.add(it);
+        }
+        assert_eq!(recent.iter().copied().collect::<Vec<_>>(), [2, 3]);
+        assert_eq!([1, 2, 3].map(|it| recent.contains(&it)), [false, true, true]);
+    }
+}

@@ -1,0 +1,248 @@
+//! What is known of the request that is served now, and where it goes.
+
+use crate::backends::Sent;
+use crate::balance::EndpointKey;
+use crate::base::end::End;
+use crate::base::time::Moment;
+use crate::pool::Lease;
+use crate::resolve::NameId;
+use crate::route::BackendId;
+use crate::wire::detect::Verdict;
+use crate::wire::event::{Id, RequestHead};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+/// The course of one request. Kept for the next one, with its memory.
+#[derive(Debug, Default)]
+pub struct Course {
+    /// What the client has sent: the request, as far as it is here, and behind it the next ones.
+    pub held: Vec<u8>,
+    /// How many bytes of `held` belong to the request and may go.
+    pub ready: usize,
+    /// When the first of them came.
+    pub since: Moment,
+    /// What the observer has said.
+    pub asked: Asked,
+    /// What the detection has said, while nobody was told.
+    pub verdict: Option<Verdict>,
+    /// What the head says.
+    pub traits: Traits,
+    /// Where it may go.
+    pub choice: Choice,
+    /// Where it goes.
+    pub upstream: Option<Upstream>,
+    /// Responses' bytes that did not make a whole head yet.
+    pub answer: Vec<u8>,
+    /// The final response's head has gone to the client.
+    pub is_answered: bool,
+    /// The server will take another request.
+    pub server_keeps: bool,
+    /// Why the last address was of no use, or none was to be had.
+    pub trouble: Trouble,
+    /// The request is counted.
+    pub is_committed: bool,
+}
+
+/// What a steered request asks for, told by the events.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// The exchange; none before the request's head is complete. Of several that begin at once on one connection of
+    /// HTTP/2, the first.
+    pub id: Option<Id>,
+    /// Where it is addressed.
+    pub authority: Vec<u8>,
+    /// HTTP/2: the method.
+    pub method: Vec<u8>,
+    /// HTTP/2: the target.
+    pub target: Vec<u8>,
+    /// HTTP/1: how many bytes the head has.
+    pub request: usize,
+    /// How many bytes the interim responses have that came since this was last set to 0.
+    pub interim: usize,
+    /// How many bytes the final response's head has, once it is complete.
+    pub answer: Option<usize>,
+    /// How many bytes the head has that was told last; 0 with HTTP/2.
+    last: usize,
+}
+
+impl Asked {
+    /// For the next request, with the memory of the last.
+    pub fn clear(&mut self) {
+        (self.id, self.request, self.interim, self.answer, self.last) = (None, 0, 0, None, 0);
+        for text in [&mut self.method, &mut self.authority, &mut self.target] {
+            text.clear();
+        }
+    }
+
+    /// A head of so many bytes is complete.
+    pub fn head(&mut self, len: usize) {
+        self.last = len;
+    }
+
+    /// It was an interim response's.
+    pub fn interim(&mut self) {
+        self.interim += self.last;
+    }
+
+    /// It was the final response's.
+    pub fn response(&mut self) {
+        self.answer = Some(self.last);
+    }
+
+    /// It was a request's.
+    pub fn request(&mut self, id: Id, head: &RequestHead<'_>) {
+        if self.id.is_none() {
+            (self.id, self.request) = (Some(id), self.last);
+            self.authority.extend_from_slice(head.authority);
+            if self.last == 0 {
+                self.method.extend_from_slice(head.method);
+                self.target.extend_from_slice(head.target);
+            }
+        }
+    }
+}
+
+/// What a request's head says, as far as it decides anything.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Traits {
+    /// What is done with what was asked.
+    pub purpose: Purpose,
+    /// The client wants its connection kept.
+    pub keep_alive: bool,
+    /// It speaks HTTP/1.0.
+    pub is_http10: bool,
+    /// It may be sent again.
+    pub is_idempotent: bool,
+    /// It was sent to us as to a proxy.
+    pub is_explicit: bool,
+    /// It may go on a connection that was kept, and is here as a whole.
+    pub may_reuse: bool,
+}
+
+/// What is done with what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// One exchange of HTTP/1.
+    #[default]
+    Exchange,
+    /// A tunnel that we open: CONNECT to a proxy.
+    Connect,
+    /// The whole connection is relayed.
+    Relay,
+}
+
+/// Where a request may go.
+#[derive(Debug, Default)]
+pub enum Choice {
+    /// To these addresses, one after the other.
+    Addresses(VecDeque<SocketAddr>),
+    /// To the addresses of this name.
+    Name(NameId, u16),
+    /// To one of a backend set.
+    Backends(BackendId, Vec<EndpointKey>),
+    /// Nowhere.
+    #[default]
+    None,
+}
+
+/// Why a request could not go anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Trouble {
+    /// The status to answer with; 0: none yet.
+    pub status: u16,
+    /// The cause to tell.
+    pub cause: &'static str,
+}
+
+/// An upstream connection, for as long as the request has it.
+#[derive(Debug)]
+pub struct Upstream {
+    /// The socket.
+    pub end: End,
+    /// Its place in the pool.
+    pub lease: Lease,
+    /// Where it goes.
+    pub address: SocketAddr,
+    /// It was kept from a request before.
+    pub is_reused: bool,
+    /// It stands.
+    pub is_connected: bool,
+    /// When it was asked for, or this request sent on it.
+    pub began: Moment,
+    /// How long it may take to stand.
+    pub until: Moment,
+    /// The balancer's ticket, until the endpoint has answered.
+    pub sent: Option<Sent>,
+    /// Bytes that its server's kernel had acknowledged before this request, where that was asked for.
+    pub acknowledged: Option<u64>,
+}
+
+impl Course {
+    /// Ready for the next request; what lies behind the last one stays.
+    pub fn next(&mut self) {
+        self.held.drain(..self.ready.min(self.held.len()));
+        self.ready = 0;
+        self.asked.clear();
+        self.answer.clear();
+        (self.is_answered, self.server_keeps, self.is_committed) = (false, false, false);
+        (self.traits, self.trouble, self.verdict) = (Traits::default(), Trouble::default(), None);
+        self.choice = Choice::None;
+    }
+
+    /// The upstream's socket.
+    pub fn upstream_end(&mut self) -> Option<&mut End> {
+        self.upstream.as_mut().map(|upstream| &mut upstream.end)
+    }
+
+    /// Whether the addresses of a name are missing.
+    pub fn waits_for_name(&self) -> bool {
+        self.upstream.is_none()
+    }
+
+    /// The request is sent anew: first to the same address, where that is the only one.
+    pub fn retry(&mut self, address: SocketAddr) {
+        if let Choice::Addresses(addresses) = &mut self.choice {
+            addresses.push_front(address);
+        }
+        // A connection that was kept might end in the same way.
+        self.traits.may_reuse = false;
+        self.answer.clear();
+    }
+
+    /// Whether it is worth keeping for another connection.
+    pub fn is_handy(&self) -> bool {
+        self.held.capacity() <= 16 * 1024 && self.answer.capacity() <= 16 * 1024
+    }
+
+    /// As it was made, but with its memory.
+    pub fn forget(&mut self) {
+        self.ready = self.held.len();
+        self.next();
+    }
+}
+
+/// Courses that are free for the next request.
+#[derive(Debug, Default)]
+pub struct Courses {
+    #[expect(clippy::vec_box, reason = "the boxes move between here and the flows")]
+    spare: Vec<Box<Course>>,
+}
+
+/// The most that are kept: a turn of the loop rarely has more flows in the midst of a request. With what they hold, mostly
+/// 200 KiB.
+const SPARE: usize = 256;
+
+impl Courses {
+    /// One for a request that begins.
+    pub fn take(&mut self) -> Box<Course> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Takes one back.
+    pub fn give_back(&mut self, mut course: Box<Course>) {
+        if self.spare.len() < SPARE && course.is_handy() {
+            course.forget();
+            self.spare.push(course);
+        }
+    }
+}

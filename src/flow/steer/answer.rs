@@ -1,0 +1,82 @@
+//! Answers of our own to a request that is steered.
+
+use crate::flow::http::Counter;
+use crate::flow::steer::leave::Leave;
+use crate::flow::steer::{Stage, SteeredFlow};
+use crate::flow::{Next, Side};
+use crate::kit::Kit;
+use crate::metrics;
+use crate::wire::event::Peer;
+use crate::wire::h1::Fault;
+use crate::wire::observer::Observer;
+use crate::wire::reply;
+
+impl SteeredFlow {
+    /// A message was not as it has to be.
+    pub(super) fn answer_fault(&mut self, fault: Fault, kit: &mut Kit) -> Next {
+        let reason = fault.reason.as_str();
+        kit.metrics.blind(self.account.direction, reason);
+        if self.course.as_ref().is_some_and(|course| course.is_answered) {
+            return self.leave(Leave::Broken);
+        }
+        if fault.by == Peer::Client {
+            self.stop_reading();
+        }
+        self.answer(fault.status, reason, kit)
+    }
+
+    /// Answers the request, and keeps the connection where nothing speaks against it.
+    pub(super) fn answer(&mut self, status: u16, cause: &'static str, kit: &mut Kit) -> Next {
+        if matches!(status, 502 | 504) {
+            kit.count(metrics::Counter::AnsweredBadGateway);
+        }
+        self.commit(kit);
+        let sent = self.course.as_mut().and_then(|course| course.upstream.as_mut()?.sent.take());
+        self.end_sent(sent, crate::balance::Outcome::Failed, kit);
+        self.drop_upstream(kit);
+        let (is_whole, to_head, first) = match &self.observer {
+            Observer::Http1(http) => (
+                http.is_paused(Peer::Client) && http.fault().is_none(),
+                http.is_asked_for_head(),
+                http.first(),
+            ),
+            _ => (false, false, None),
+        };
+        let Some(course) = &mut self.course else { return self.leave(Leave::Farewell(Vec::new())) };
+        let is_kept =
+            is_whole && course.traits.keep_alive && !course.traits.is_http10 && kit.hurry_from.is_none();
+        let answer = reply::Http1 { status, cause, to_head, keep_alive: is_kept }.bytes();
+        let connection = self.account.connection();
+        let mut counter = Counter { http: &mut self.http, asked: Some(&mut course.asked), connection, kit };
+        counter.answer(first, status, cause);
+        if !is_kept || !self.down.transit.is_empty() {
+            return self.leave(Leave::Farewell(answer));
+        }
+        if !course.traits.may_reuse {
+            // It was sent, and so is not held any more.
+            course.ready = course.ready.min(course.held.len());
+        }
+        course.next();
+        self.observer.next_exchange(&mut kit.means);
+        self.down.renew(kit);
+        self.up.renew(kit);
+        self.stage = Stage::Asking;
+        if let Err(crate::flow::lane::Fault::Sink(error) | crate::flow::lane::Fault::Source(error)) =
+            self.down.insert(&answer, &mut self.client, kit)
+        {
+            self.note_end(Side::Client, &error);
+            return Next::Close(crate::flow::Ending::Reset);
+        }
+        if !self.has_held() {
+            self.give_back_course(kit);
+        }
+        Next::Again
+    }
+
+    /// What the client still sends has no meaning.
+    fn stop_reading(&mut self) {
+        if let Some(course) = &mut self.course {
+            course.ready = course.held.len();
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Reading what the client asks, up to the point where it is known where that goes.
+
+use crate::base::time::Moment;
+use crate::flow::drain::IDLE;
+use crate::flow::lane::Watcher;
+use crate::flow::steer::leave::Leave;
+use crate::flow::steer::{Stage, SteeredFlow};
+use crate::flow::watch::Watch;
+use crate::flow::{Ending, Next, Side};
+use crate::kit::Kit;
+use crate::resolve::{Answer, Dialable};
+use crate::wire::detect::DecidedBy;
+use crate::wire::event::Peer;
+use crate::wire::observer::Observer;
+use std::io::{self, ErrorKind, Read};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long a client may be silent at first before its target is dialled all the same: a server that speaks first is to
+/// be heard. A client's first bytes mostly come with the connection. One tick of the timer wheel.
+const GRACE: Duration = Duration::from_millis(8);
+
+impl SteeredFlow {
+    /// A turn while a request is to come.
+    pub(super) fn asking(&mut self, kit: &mut Kit) -> Next {
+        if let Some(next) = self.hear_server_first(kit) {
+            return next;
+        }
+        // What lay behind the last request is the next one's beginning.
+        if matches!(self.observer, Observer::Http1Idle) && self.has_held() {
+            return self.show(0, kit);
+        }
+        if self.client.ready.is_readable() {
+            return self.read(kit);
+        }
+        if self.is_drained(kit) { Next::Close(Ending::Drained) } else { Next::Wait }
+    }
+
+    fn read(&mut self, kit: &mut Kit) -> Next {
+        let mut hot = std::mem::take(&mut kit.hot);
+        let read = self.client.stream.read(&mut hot);
+        let bytes = read.as_ref().ok().and_then(|&count| hot.get(..count)).unwrap_or_default();
+        let shown = self.hold(bytes, kit);
+        let is_short = bytes.len() < hot.len();
+        kit.hot = hot;
+        match read {
+            Ok(0) => self.client_ended(kit),
+            Ok(_) => {
+                self.up.ended = is_short && self.client.ready.drained();
+                self.show(shown, kit)
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.client.ready.clear_readable();
+                Next::Wait
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Next::Again,
+            Err(error) => self.client_failed(&error, kit),
+        }
+    }
+
+    /// Keeps the client's next bytes. Returns how many there were before.
+    fn hold(&mut self, bytes: &[u8], kit: &mut Kit) -> usize {
+        self.up.taken += bytes.len() as u64;
+        if bytes.is_empty() {
+            return 0;
+        }
+        let course = self.course.get_or_insert_with(|| kit.courses.take());
+        let before = course.held.len();
+        if before == 0 {
+            course.since = kit.now;
+        }
+        course.held.extend_from_slice(bytes);
+        before
+    }
+
+    pub(super) fn has_held(&self) -> bool {
+        self.course.as_ref().is_some_and(|course| !course.held.is_empty())
+    }
+
+    /// Shows the observer what is held from `shown` on.
+    fn show(&mut self, shown: usize, kit: &mut Kit) -> Next {
+        let Some(course) = &mut self.course else { return Next::Wait };
+        let held = std::mem::take(&mut course.held);
+        let connection = self.account.connection();
+        let (observer, http, asked) = (&mut self.observer, &mut self.http, Some(&mut course.asked));
+        let mut watch = Watch { peer: Peer::Client, observer, http, asked, connection, verdict: None };
+        course.ready += watch.look(held.get(shown..).unwrap_or_default(), kit);
+        let verdict = watch.verdict;
+        course.held = held;
+        course.verdict = verdict.or(course.verdict.take());
+        self.heard(kit)
+    }
+
+    /// What can be said of what was heard by now.
+    pub(super) fn heard(&mut self, kit: &mut Kit) -> Next {
+        let is_asked = self.course.as_ref().is_some_and(|course| course.asked.id.is_some());
+        if let Some(fault) = self.observer.fault() {
+            return self.answer_fault(fault, kit);
+        }
+        match &self.observer {
+            Observer::Http1(_) if is_asked => self.choose(kit),
+            Observer::Http2(_) if is_asked => self.choose_once(kit),
+            Observer::Http2(http) if http.is_blind() => self.choose_once(kit),
+            Observer::Opaque => self.choose_once(kit),
+            Observer::Detecting(_) if self.observer.opaque().is_some() => self.choose_once(kit),
+            _ if self.up.ended => self.client_ended(kit),
+            _ if self.client.ready.is_readable() => Next::Again,
+            _ => Next::Wait,
+        }
+    }
+
+    /// The client has sent its last byte, and that made no request.
+    fn client_ended(&mut self, kit: &mut Kit) -> Next {
+        self.up.ended = true;
+        let is_undecided = !self.observer.is_decided();
+        if !self.has_held() && self.account.is_decided() {
+            return Next::Close(Ending::Finished);
+        }
+        if is_undecided && self.way.target.is_some() {
+            // A connection to us is a connection to the target, whatever comes of it.
+            return self.choose_once(kit);
+        }
+        Next::Close(Ending::Finished)
+    }
+
+    fn client_failed(&mut self, error: &io::Error, kit: &mut Kit) -> Next {
+        self.note_end(Side::Client, error);
+        self.drop_upstream(kit);
+        Next::Close(Ending::Reset)
+    }
+
+    /// The upstream that was dialled although the client was silent: what it says before the client is the verdict.
+    fn hear_server_first(&mut self, kit: &mut Kit) -> Option<Next> {
+        let upstream = self.course.as_mut()?.upstream.as_mut()?;
+        if upstream.end.ready.is_failed() && !upstream.is_connected {
+            let error = crate::sys::socket::pending_error(&upstream.end.stream)
+                .unwrap_or_else(|| io::Error::from(ErrorKind::ConnectionRefused));
+            self.account.dial_failed(&error, kit);
+            self.drop_upstream(kit);
+            let may_go_elsewhere = kit.router.applies_to(self.way.listen) || self.has_held();
+            return (!may_go_elsewhere).then(|| self.leave(Leave::Refused));
+        }
+        if !upstream.is_connected && upstream.end.ready.is_writable() {
+            self.upstream_connected(kit);
+        }
+        let has_held = self.has_held();
+        let upstream = self.course.as_mut()?.upstream.as_mut()?;
+        if !upstream.is_connected || !upstream.end.ready.is_readable() || has_held {
+            return None;
+        }
+        kit.server_first.add(upstream.address);
+        Some(self.leave(Leave::Relay))
+    }
+
+    /// When asking ends in another way.
+    pub(super) fn asking_deadline(&self, kit: &Kit) -> Moment {
+        if kit.hurry_from.is_some() && !self.has_held() {
+            return self.active.plus(IDLE);
+        }
+        match &self.course {
+            Some(course) if !course.held.is_empty() => course.since.after(kit.config.detect_timeout),
+            None if !self.account.is_decided() && self.way.target.is_some() => self.active.plus(GRACE),
+            _ if !self.account.is_decided() => self.account.opened().after(kit.config.detect_timeout),
+            _ => Moment::NEVER,
+        }
+    }
+
+    /// It has ended so.
+    pub(super) fn asking_expired(&mut self, kit: &mut Kit) -> Next {
+        if self.is_drained(kit) {
+            return Next::Close(Ending::Drained);
+        }
+        if self.has_held() {
+            return match &self.observer {
+                Observer::Http1(_) => self.answer(408, "request head too slow", kit),
+                Observer::FirstLine(_) | Observer::Fresh | Observer::Detecting(_) => self.give_up(kit),
+                _ => self.choose_once(kit),
+            };
+        }
+        match self.way.target {
+            _ if self.course.is_some() => self.give_up(kit),
+            Some(target) => self.dial_early(target, kit),
+            None => Next::Close(Ending::Idle),
+        }
+    }
+
+    /// Nothing more is to be found out about what this is.
+    fn give_up(&mut self, kit: &mut Kit) -> Next {
+        let verdict = self.observer.give_up(DecidedBy::Timeout);
+        if let Some(fault) = self.observer.fault() {
+            return self.answer_fault(fault, kit);
+        }
+        if let Some(course) = &mut self.course {
+            course.verdict = verdict;
+        }
+        self.choose_once(kit)
+    }
+
+    /// The client is silent: perhaps it waits for the server.
+    fn dial_early(&mut self, target: Dialable, kit: &mut Kit) -> Next {
+        let address = match target {
+            Dialable::Addr(address) => Some(address),
+            Dialable::Name(name, port) => match kit.resolver.addresses(name, kit.instant, &kit.registry) {
+                Answer::Addresses(all) => all.first().map(|&ip| SocketAddr::new(ip, port)),
+                Answer::Pending | Answer::Failed(_) => None,
+            },
+        };
+        self.active = kit.now;
+        if let Some(address) = address.filter(|&address| !kit.is_own(address)) {
+            self.course.get_or_insert_with(|| kit.courses.take());
+            match self.dial(address, None, kit) {
+                Ok(()) => {}
+                Err(error) => {
+                    self.account.dial_failed(&error, kit);
+                    return self.leave(Leave::Refused);
+                }
+            }
+        }
+        Next::Wait
+    }
+
+    fn is_drained(&self, kit: &Kit) -> bool {
+        let is_time = |hurry_from| self.active.plus(IDLE) <= kit.now || hurry_from <= kit.now;
+        kit.hurry_from.is_some_and(is_time) && !self.has_held() && self.account.is_decided()
+    }
+
+    /// Goes on as what `leave` says.
+    pub(super) fn leave(&mut self, leave: Leave) -> Next {
+        self.stage = Stage::Leaving(leave);
+        Next::Change
+    }
+}

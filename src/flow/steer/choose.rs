@@ -1,0 +1,145 @@
+//! From what was asked to where it goes.
+
+use crate::config::Entry;
+use crate::course::{Choice, Course, Purpose, Traits, Trouble};
+use crate::flow::Next;
+use crate::flow::steer::{SteeredFlow, Way};
+use crate::kit::Kit;
+use crate::metrics::Counter;
+use crate::resolve::{Dialable, Failure, Guest};
+use crate::route::{Asked, RouteId};
+use crate::wire::detect::Verdict;
+use crate::wire::event::{Peer, Version};
+use crate::wire::h1::facts::{self, Form, RequestFacts};
+use crate::wire::observer::Observer;
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+/// What we do not do for a client, and why.
+type Refusal = (u16, &'static str);
+
+impl SteeredFlow {
+    /// A request of HTTP/1 has come.
+    pub(super) fn choose(&mut self, kit: &mut Kit) -> Next {
+        let is_whole = matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client));
+        let Some(course) = &mut self.course else { return Next::Wait };
+        if let Some(verdict) = course.verdict.take() {
+            self.account.decide(verdict, kit);
+        }
+        match aim(course, &self.way, is_whole, kit) {
+            Ok(()) => self.seek(kit),
+            Err((status, cause)) => self.answer(status, cause, kit),
+        }
+    }
+
+    /// HTTP/2, TLS and all else are steered once.
+    pub(super) fn choose_once(&mut self, kit: &mut Kit) -> Next {
+        let course = self.course.get_or_insert_with(|| kit.courses.take());
+        course.traits.purpose = Purpose::Relay;
+        // All that has come goes, and the observer has seen it.
+        course.ready = course.held.len();
+        let route = match &self.observer {
+            Observer::Http2(_) if course.asked.id.is_some() => route_of_http2(course, self.way.listen, kit),
+            Observer::Opaque => route_of_tls(course.verdict.as_ref(), self.way.listen, kit),
+            _ => None,
+        };
+        course.choice = match (route, self.way.target) {
+            (Some(route), _) => Choice::Backends(kit.router.backends(route, kit.backends.draw()), Vec::new()),
+            (None, Some(Dialable::Addr(address))) => Choice::Addresses(VecDeque::from([address])),
+            (None, Some(Dialable::Name(name, port))) => Choice::Name(name, port),
+            (None, None) => {
+                kit.count(Counter::RefusedNotRedirected(self.account.direction));
+                course.trouble = Trouble { status: 404, cause: "no route" };
+                Choice::None
+            }
+        };
+        self.seek(kit)
+    }
+}
+
+/// Reads the head and sets where the request goes.
+fn aim(course: &mut Course, way: &Way, is_whole: bool, kit: &mut Kit) -> Result<(), Refusal> {
+    let Course { held, asked, traits, choice, .. } = course;
+    let head = held.get(..asked.request).unwrap_or_default();
+    let facts = RequestFacts::of(head).map_err(|refused| (refused.status(), refused.as_str()))?;
+    let is_explicit = way.target.is_none();
+    let is_proxied = is_explicit && matches!(facts.form, Form::Absolute | Form::Authority);
+    if is_explicit && !way.is_served {
+        return Err((403, "client not allowed to use this proxy"));
+    }
+    if is_explicit && facts::is_loop(head, &kit.pseudonym) {
+        return Err((508, "request has been here before"));
+    }
+    let is_connect = facts.form == Form::Authority;
+    if is_proxied && is_connect && !facts.port.is_some_and(|port| kit.config.connect_ports.contains(port)) {
+        return Err((403, "port not allowed for CONNECT"));
+    }
+    *traits = Traits {
+        purpose: if is_proxied && is_connect { Purpose::Connect } else { Purpose::Exchange },
+        keep_alive: facts.keep_alive && !(is_proxied && facts.version == Version::Http10),
+        is_http10: facts.version == Version::Http10,
+        is_idempotent: facts::is_idempotent(facts.method),
+        is_explicit: is_proxied,
+        may_reuse: is_whole && !facts.is_upgrade && !is_connect,
+    };
+    let route =
+        if kit.router.applies_to(way.listen) { route_of(head, &facts, way.listen, kit) } else { None };
+    *choice = match (route, way.target) {
+        (Some(route), _) => Choice::Backends(kit.router.backends(route, kit.backends.draw()), Vec::new()),
+        (None, Some(Dialable::Addr(address))) => Choice::Addresses(VecDeque::from([address])),
+        (None, Some(Dialable::Name(name, port))) => Choice::Name(name, port),
+        (None, None) if !is_proxied => return Err((404, "no route")),
+        (None, None) => proxied(&facts, kit)?,
+    };
+    Ok(())
+}
+
+fn route_of(head: &[u8], facts: &RequestFacts<'_>, listen: Entry, kit: &Kit) -> Option<RouteId> {
+    let header = |name: &str| field(head, name);
+    let RequestFacts { authority, target, method, .. } = *facts;
+    kit.router.route(&Asked { listen, authority, target, method, header: &header })
+}
+
+fn field<'a>(head: &'a [u8], name: &str) -> Option<Cow<'a, [u8]>> {
+    let mut found: Option<Cow<'a, [u8]>> = None;
+    for value in facts::values(head, name.as_bytes()) {
+        found = Some(match found {
+            None => Cow::Borrowed(value),
+            Some(before) => Cow::Owned([&before, &b", "[..], value].concat()),
+        });
+    }
+    found
+}
+
+fn route_of_http2(course: &Course, listen: Entry, kit: &Kit) -> Option<RouteId> {
+    let asked = &course.asked;
+    let header = |_: &str| None;
+    kit.router.route(&Asked {
+        listen,
+        authority: &asked.authority,
+        target: &asked.target,
+        method: &asked.method,
+        header: &header,
+    })
+}
+
+fn route_of_tls(verdict: Option<&Verdict>, listen: Entry, kit: &Kit) -> Option<RouteId> {
+    let hello = verdict?.hello.as_ref()?;
+    kit.router.sni(listen, hello.sni.as_deref().unwrap_or_default())
+}
+
+/// Where an explicit proxy is to send it.
+fn proxied(facts: &RequestFacts<'_>, kit: &mut Kit) -> Result<Choice, Refusal> {
+    let (host, port) = facts.proxied().map_err(|refused| (refused.status(), refused.as_str()))?;
+    if facts.is_final_hop {
+        return Err((501, "Max-Forwards is used up here"));
+    }
+    let host = std::str::from_utf8(host).map_err(|_| (400, "host of the request target"))?;
+    match kit.resolver.guest(host, kit.instant) {
+        Ok(Guest::Address(ip)) => Ok(Choice::Addresses(VecDeque::from([SocketAddr::new(ip, port)]))),
+        Ok(Guest::Name(name)) => Ok(Choice::Name(name, port)),
+        Err(Failure::TooManyNames) => Err((503, "too many names are being looked up")),
+        Err(failure) => Err((502, failure.as_str())),
+    }
+}

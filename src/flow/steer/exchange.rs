@@ -1,0 +1,278 @@
+//! A request and its response on their way.
+
+use crate::balance::Outcome;
+use crate::course::{Course, Purpose};
+use crate::flow::http::Counter;
+use crate::flow::lane::{Fault, Progress, Watcher};
+use crate::flow::ledger::How;
+use crate::flow::steer::leave::Leave;
+use crate::flow::steer::{Stage, SteeredFlow};
+use crate::flow::watch::Watch;
+use crate::flow::{Next, Side};
+use crate::kit::Kit;
+use crate::wire::event::Peer;
+use crate::wire::h1::facts::ResponseFacts;
+use crate::wire::h1::rewrite::{self, After, Hop, Rewritten};
+use crate::wire::observer::Observer;
+use std::io::{ErrorKind, Read};
+
+impl SteeredFlow {
+    /// The upstream stands: the request, as far as it is here, goes to it.
+    pub(super) fn begin(&mut self, kit: &mut Kit) -> Next {
+        self.commit(kit);
+        let Some(course) = &mut self.course else { return Next::Wait };
+        if let Some(upstream) = &mut course.upstream {
+            upstream.began = kit.now;
+        }
+        match course.traits.purpose {
+            Purpose::Relay => return self.leave(Leave::Relay),
+            Purpose::Connect => return self.leave(Leave::Connect),
+            Purpose::Exchange => {}
+        }
+        self.stage = Stage::Exchanging;
+        if let Err(fault) = self.send(kit) {
+            return self.failed(fault, kit);
+        }
+        self.exchanging(kit)
+    }
+
+    /// Counts the request for where it goes, once.
+    pub(super) fn commit(&mut self, kit: &mut Kit) {
+        let address = self.course.as_ref().and_then(|course| Some(course.upstream.as_ref()?.address));
+        let kept = self.course.as_ref().and_then(|course| kit.pool.labels(&course.upstream.as_ref()?.lease));
+        let label = match (kept, address) {
+            (Some((label, _)), _) => label,
+            (None, Some(address)) => self.label(address, kit),
+            (None, None) => self.account.label(),
+        };
+        let Some(course) = self.course.as_mut().filter(|course| !course.is_committed) else { return };
+        course.is_committed = true;
+        let connection = crate::flow::http::Connection { label, ..self.account.connection() };
+        Counter { http: &mut self.http, asked: Some(&mut course.asked), connection, kit }.commit();
+    }
+
+    fn send(&mut self, kit: &mut Kit) -> Result<(), Fault> {
+        let Some(course) = &mut self.course else { return Ok(()) };
+        let Course { held, ready, asked, traits, upstream, .. } = &mut **course;
+        let Some(upstream) = upstream else { return Ok(()) };
+        let (head, rest) = held.split_at_checked(asked.request).unwrap_or_default();
+        let body = rest.get(..ready.saturating_sub(asked.request)).unwrap_or_default();
+        let hop = if traits.is_explicit { Hop::Explicit { via: &kit.pseudonym } } else { Hop::Shared };
+        let mut out = std::mem::take(&mut kit.scratch);
+        out.clear();
+        // A head that cannot be rewritten was refused before.
+        let sent = match rewrite::request(head, hop, &mut out) {
+            Ok(Rewritten::Changed) => {
+                out.extend_from_slice(body);
+                self.up.replace(*ready, &out, &mut upstream.end, kit)
+            }
+            _ => self.up.replace(*ready, held.get(..*ready).unwrap_or_default(), &mut upstream.end, kit),
+        };
+        kit.scratch = out;
+        if !traits.may_reuse {
+            // It cannot be sent again; what the observer is not sure of goes with the bytes to come.
+            let later = held.split_off((*ready).min(held.len()));
+            let is_over = matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client));
+            held.clear();
+            *ready = 0;
+            if is_over { *held = later } else { self.up.withhold(&later, 0) }
+        }
+        sent
+    }
+
+    /// One turn of both lanes.
+    pub(super) fn exchanging(&mut self, kit: &mut Kit) -> Next {
+        if self.client.ready.is_failed() {
+            return self.client_gone(kit);
+        }
+        let up = match self.turn_up(kit) {
+            Ok(progress) => progress,
+            Err(fault) => return self.failed(fault, kit),
+        };
+        let down = match self.turn_down(kit) {
+            Ok(progress) => progress,
+            Err(fault) => return self.failed(fault, kit),
+        };
+        if let Some(fault) = self.observer.fault() {
+            return self.answer_fault(fault, kit);
+        }
+        if let Observer::Http1(http) = &self.observer {
+            if http.is_over() {
+                return self.is_delivered().map_or(Next::Wait, |()| self.finish(kit));
+            }
+            if http.is_tunnel() {
+                return self.leave(Leave::Tunnel);
+            }
+        } else {
+            // The upstream has switched to HTTP/2.
+            return self.leave(Leave::Tunnel);
+        }
+        if self.down.ended {
+            return self.server_ended(kit);
+        }
+        if up == Progress::More || down == Progress::More { Next::Again } else { Next::Wait }
+    }
+
+    /// Whether nothing waits any more for either side.
+    fn is_delivered(&self) -> Option<()> {
+        (self.up.transit.is_empty() && self.down.transit.is_empty()).then_some(())
+    }
+
+    fn turn_up(&mut self, kit: &mut Kit) -> Result<Progress, Fault> {
+        let Some(course) = &mut self.course else { return Ok(Progress::Waits) };
+        let Some(upstream) = &mut course.upstream else { return Ok(Progress::Waits) };
+        let is_whole = matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client));
+        if is_whole || self.up.ended {
+            self.up.transit.push(&mut upstream.end, kit).map_err(Fault::Sink)?;
+            return Ok(Progress::Waits);
+        }
+        let connection = self.account.connection();
+        let (observer, http, asked) = (&mut self.observer, &mut self.http, Some(&mut course.asked));
+        let mut watch = Watch { peer: Peer::Client, observer, http, asked, connection, verdict: None };
+        let progress = self.up.turn(&mut self.client, &mut upstream.end, kit, &mut watch)?;
+        if matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client)) {
+            // What lies behind the request is for later.
+            course.held.extend(self.up.take_withheld());
+        }
+        if self.up.ended {
+            self.account.first_end(Side::Client, How::Fin);
+            let connection = self.account.connection();
+            let asked = self.course.as_mut().map(|course| &mut course.asked);
+            self.observer.ended(Peer::Client, &mut Counter { http: &mut self.http, asked, connection, kit });
+        }
+        Ok(progress)
+    }
+
+    fn turn_down(&mut self, kit: &mut Kit) -> Result<Progress, Fault> {
+        let Some(course) = &mut self.course else { return Ok(Progress::Waits) };
+        let Some(upstream) = &mut course.upstream else { return Ok(Progress::Waits) };
+        self.down.transit.push(&mut self.client, kit).map_err(Fault::Sink)?;
+        let is_over = matches!(&self.observer, Observer::Http1(http) if http.is_over());
+        let is_ready = upstream.end.ready.is_readable() && self.client.ready.is_writable();
+        if is_over || self.down.ended || !self.down.transit.is_empty() || !is_ready {
+            return Ok(Progress::Waits);
+        }
+        if !course.is_answered {
+            return self.head(kit);
+        }
+        let connection = self.account.connection();
+        let (observer, http, asked) = (&mut self.observer, &mut self.http, Some(&mut course.asked));
+        let mut watch = Watch { peer: Peer::Server, observer, http, asked, connection, verdict: None };
+        let progress = self.down.turn(&mut upstream.end, &mut self.client, kit, &mut watch)?;
+        if self.down.ended {
+            self.tell_server_end(kit);
+        }
+        Ok(progress)
+    }
+
+    pub(super) fn tell_server_end(&mut self, kit: &mut Kit) {
+        self.account.first_end(Side::Upstream, How::Fin);
+        let connection = self.account.connection();
+        let asked = self.course.as_mut().map(|course| &mut course.asked);
+        self.observer.ended(Peer::Server, &mut Counter { http: &mut self.http, asked, connection, kit });
+    }
+
+    /// The next bytes of the response's head, or of interim responses before it.
+    fn head(&mut self, kit: &mut Kit) -> Result<Progress, Fault> {
+        let Some(course) = &mut self.course else { return Ok(Progress::Waits) };
+        let Some(upstream) = &mut course.upstream else { return Ok(Progress::Waits) };
+        let mut hot = std::mem::take(&mut kit.hot);
+        let read = upstream.end.stream.read(&mut hot);
+        let count = *read.as_ref().unwrap_or(&0);
+        let result = match read {
+            Ok(0) => {
+                self.down.ended = true;
+                Ok(Progress::Over)
+            }
+            Ok(_) => {
+                self.down.ended = count < hot.len() && upstream.end.ready.drained();
+                self.down.taken += count as u64;
+                self.answered(hot.get(..count).unwrap_or_default(), kit)
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                upstream.end.ready.clear_readable();
+                Ok(Progress::Waits)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(Progress::More),
+            Err(error) => Err(Fault::Source(error)),
+        };
+        kit.hot = hot;
+        if self.down.ended && result.is_ok() {
+            self.tell_server_end(kit);
+        }
+        result
+    }
+
+    /// The server's next bytes, while no final response's head has gone.
+    fn answered(&mut self, bytes: &[u8], kit: &mut Kit) -> Result<Progress, Fault> {
+        let Some(course) = &mut self.course else { return Ok(Progress::Waits) };
+        let before = std::mem::take(&mut course.answer);
+        course.asked.interim = 0;
+        let connection = self.account.connection();
+        let (observer, http, asked) = (&mut self.observer, &mut self.http, Some(&mut course.asked));
+        let mut watch = Watch { peer: Peer::Server, observer, http, asked, connection, verdict: None };
+        let pass = watch.look(bytes, kit);
+        // Mostly all of it comes at once, and need not be copied.
+        let mut joined = before;
+        let all = if joined.is_empty() {
+            bytes
+        } else {
+            joined.extend_from_slice(bytes);
+            &joined
+        };
+        let (passing, rest) = all.split_at_checked(pass).unwrap_or((all, b""));
+        let (interim, last) = passing.split_at_checked(course.asked.interim).unwrap_or((passing, b""));
+        if !interim.is_empty() {
+            self.down.put(interim, &mut self.client, kit)?;
+        }
+        match course.asked.answer {
+            Some(len) => {
+                let (head, body) = last.split_at_checked(len).unwrap_or((last, b""));
+                self.answer_head(head, body, kit)?;
+                self.down.withhold(rest, 0);
+            }
+            None => course.answer = rest.to_vec(),
+        }
+        Ok(Progress::More)
+    }
+
+    /// The final response begins.
+    fn answer_head(&mut self, head: &[u8], body: &[u8], kit: &mut Kit) -> Result<(), Fault> {
+        let Some(course) = &mut self.course else { return Ok(()) };
+        course.is_answered = true;
+        let facts = ResponseFacts::of(head).ok();
+        course.server_keeps = facts.is_some_and(|facts| facts.keep_alive);
+        let rtt = course.upstream.as_ref().map(|upstream| kit.now.since(upstream.began)).unwrap_or_default();
+        let sent = course.upstream.as_mut().and_then(|upstream| upstream.sent.take());
+        let outcome = Outcome::of_status(facts.map_or(502, |facts| facts.status), rtt);
+        if let Some(sent) = sent {
+            kit.backends.end(sent, outcome, kit.now);
+        }
+        let is_until_close = matches!(&self.observer, Observer::Http1(http) if http.is_until_close());
+        if is_until_close || kit.hurry_from.is_some() {
+            course.traits.keep_alive = false;
+        }
+        let after = match course.traits {
+            traits if !traits.keep_alive => After::Close,
+            traits if traits.is_http10 => After::KeepHttp10,
+            _ => After::Keep,
+        };
+        let is_explicit = course.traits.is_explicit;
+        let mut out = std::mem::take(&mut kit.scratch);
+        out.clear();
+        let hop = if is_explicit { Hop::Explicit { via: &kit.pseudonym } } else { Hop::Shared };
+        let result = match rewrite::response(head, hop, after, &mut out) {
+            Ok(Rewritten::Changed) => self
+                .down
+                .replace(head.len(), &out, &mut self.client, kit)
+                .and_then(|()| self.down.put(body, &mut self.client, kit)),
+            _ => {
+                out.extend_from_slice(head);
+                out.extend_from_slice(body);
+                self.down.put(&out, &mut self.client, kit)
+            }
+        };
+        kit.scratch = out;
+        result
+    }
+}

@@ -1,0 +1,171 @@
+//! The end of an exchange: the upstream goes back to the pool, the request is sent anew, or the client is told.
+
+use crate::balance::Outcome;
+use crate::flow::lane::Fault;
+use crate::flow::ledger::How;
+use crate::flow::steer::leave::Leave;
+use crate::flow::steer::{Stage, SteeredFlow};
+use crate::flow::{Ending, Next, Side};
+use crate::kit::Kit;
+use crate::metrics::Counter;
+use crate::sys::socket;
+use std::io;
+
+impl SteeredFlow {
+    /// Request and response are over, and all their bytes were delivered.
+    pub(super) fn finish(&mut self, kit: &mut Kit) -> Next {
+        self.report(kit);
+        let Some(course) = &mut self.course else { return Next::Wait };
+        let keep_alive = course.traits.keep_alive;
+        let is_fit = course.server_keeps && !self.down.ended && self.down.withheld() == 0;
+        let upstream = course.upstream.take();
+        if !course.traits.may_reuse {
+            // What stands there lies behind the request.
+            course.ready = 0;
+        }
+        course.next();
+        if let Some(upstream) = upstream {
+            if is_fit {
+                kit.pool.park(upstream.end, upstream.lease, kit.now, &mut kit.metrics);
+            } else {
+                kit.pool.close(upstream.lease, upstream.end.errno, kit.now, &mut kit.metrics);
+            }
+        }
+        self.down.renew(kit);
+        self.observer.next_exchange(&mut kit.means);
+        self.stage = Stage::Asking;
+        if !keep_alive {
+            return self.close_client();
+        }
+        if !self.has_held() {
+            self.give_back_course(kit);
+            if self.up.ended {
+                return Next::Close(Ending::Finished);
+            }
+        }
+        if self.has_held() || self.client.ready.is_readable() { Next::Again } else { Next::Wait }
+    }
+
+    pub(super) fn give_back_course(&mut self, kit: &mut Kit) {
+        if let Some(course) = self.course.take() {
+            kit.courses.give_back(course);
+        }
+    }
+
+    /// The response was the last. Bytes that were not read would make a reset of the close.
+    fn close_client(&mut self) -> Next {
+        if self.has_held() || (self.client.ready.is_readable() && !self.up.ended) {
+            return self.leave(Leave::Farewell(Vec::new()));
+        }
+        Next::Close(Ending::Finished)
+    }
+
+    /// A socket has failed while a request was under way.
+    pub(super) fn failed(&mut self, fault: Fault, kit: &mut Kit) -> Next {
+        let error = match fault {
+            Fault::Source(error) | Fault::Sink(error) => error,
+        };
+        if self.client.ready.is_failed() {
+            return self.client_gone(kit);
+        }
+        self.upstream_lost(Some(error), kit)
+    }
+
+    /// The server has ended its side before the exchange was over.
+    pub(super) fn server_ended(&mut self, kit: &mut Kit) -> Next {
+        self.upstream_lost(None, kit)
+    }
+
+    /// Before the response began, the request may go elsewhere; after that the client has to be told.
+    fn upstream_lost(&mut self, error: Option<io::Error>, kit: &mut Kit) -> Next {
+        let Some(course) = &mut self.course else { return Next::Close(Ending::Reset) };
+        if course.is_answered {
+            return self.cut_off(error);
+        }
+        let is_silent = course.answer.is_empty() && course.asked.interim == 0;
+        let Some(upstream) = &mut course.upstream else { return Next::Close(Ending::Reset) };
+        // Its server had closed it before the request came there: then its kernel never took a byte of it.
+        let is_unheard = || {
+            error.as_ref().is_none_or(socket::is_after_fin)
+                && upstream.acknowledged.is_some()
+                && socket::health(&upstream.end.stream).map(|health| health.acknowledged)
+                    == upstream.acknowledged
+        };
+        let may_retry = upstream.is_reused && is_silent && (course.traits.is_idempotent || is_unheard());
+        let sent = upstream.sent.take();
+        self.end_sent(sent, Outcome::Failed, kit);
+        if may_retry {
+            kit.count(Counter::Retried);
+            return self.send_anew(kit);
+        }
+        let cause = match error {
+            None => "server closed the connection",
+            Some(_) => "server reset the connection",
+        };
+        self.answer(502, cause, kit)
+    }
+
+    /// The connection had ended while it was kept: nobody has seen the request.
+    fn send_anew(&mut self, kit: &mut Kit) -> Next {
+        let address = self.course.as_ref().and_then(|course| Some(course.upstream.as_ref()?.address));
+        self.drop_upstream(kit);
+        self.up.renew(kit);
+        self.down.renew(kit);
+        self.observer.forget_server();
+        if let (Some(course), Some(address)) = (&mut self.course, address) {
+            self.up.repeat(course.ready);
+            course.retry(address);
+        }
+        self.seek(kit)
+    }
+
+    /// The response was cut short: the client gets what came of it, and then a reset.
+    fn cut_off(&mut self, error: Option<io::Error>) -> Next {
+        match error {
+            Some(error) => self.note_end(Side::Upstream, &error),
+            None => self.account.first_end(Side::Upstream, How::Fin),
+        }
+        self.leave(Leave::Broken)
+    }
+
+    /// Closes the upstream connection.
+    pub(super) fn drop_upstream(&mut self, kit: &mut Kit) {
+        self.report(kit);
+        if let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.take()) {
+            kit.pool.close(upstream.lease, upstream.end.errno, kit.now, &mut kit.metrics);
+        }
+    }
+
+    pub(super) fn note_end(&mut self, side: Side, error: &io::Error) {
+        let errno = error.raw_os_error().unwrap_or(socket::RESET);
+        let end = match side {
+            Side::Client => Some(&mut self.client),
+            Side::Upstream => self.course.as_mut().and_then(|course| course.upstream_end()),
+        };
+        if let Some(end) = end {
+            end.errno = errno;
+        }
+        self.account.first_end(side, How::Failed(errno));
+    }
+
+    /// The last word on it, before its sockets close.
+    pub fn close(&mut self, ending: Ending, kit: &mut Kit) {
+        self.commit(kit);
+        if let Some(verdict) = self.observer.give_up(crate::wire::detect::DecidedBy::Eof) {
+            self.account.decide(verdict, kit);
+        }
+        if let Some(sent) = self.course.as_mut().and_then(|course| course.upstream.as_mut()?.sent.take()) {
+            kit.backends.end(sent, Outcome::Abandoned(std::time::Duration::ZERO), kit.now);
+        }
+        self.drop_upstream(kit);
+        self.account.cut_off(&mut self.http, kit);
+        if ending != Ending::Finished && self.down.is_cut_short() {
+            socket::reset(&self.client.stream);
+        }
+        self.up.discard(kit);
+        self.down.discard(kit);
+        let totals = self.totals();
+        self.account.close(ending, [self.client.errno, 0], totals, self.key, kit);
+        self.give_back_course(kit);
+    }
+}

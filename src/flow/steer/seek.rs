@@ -1,0 +1,299 @@
+//! Finding an upstream for what was asked: one that is kept, or a new one; the next where one fails.
+
+use crate::backends::{Names, Pick, Sent};
+use crate::balance::Outcome;
+use crate::base::end::End;
+use crate::base::time::Moment;
+use crate::course::{Choice, Purpose, Trouble, Upstream};
+use crate::flow::dial::{INTERESTS, connect_timeout};
+use crate::flow::steer::leave::Leave;
+use crate::flow::steer::{Stage, SteeredFlow};
+use crate::flow::{Ending, Next, Side};
+use crate::kit::Kit;
+use crate::metrics::{Counter, TargetId, TargetLabel};
+use crate::resolve::Answer;
+use crate::sys::socket;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+/// The most endpoints of a backend set that are tried for one request.
+const MOST_TRIED: usize = 8;
+
+enum Step {
+    To(SocketAddr, Option<Sent>),
+    Wait,
+    Nowhere,
+}
+
+impl SteeredFlow {
+    /// Goes to the first place that will have it.
+    pub(super) fn seek(&mut self, kit: &mut Kit) -> Next {
+        self.stage = Stage::Seeking;
+        loop {
+            let (address, sent) = match self.next_place(kit) {
+                Step::To(address, sent) => (address, sent),
+                Step::Wait => return Next::Wait,
+                Step::Nowhere => return self.nowhere(kit),
+            };
+            if kit.is_own(address) {
+                kit.count(Counter::RefusedLoop(self.account.direction));
+                self.end_sent(sent, Outcome::Refused, kit);
+                self.trouble(508, "loop");
+                continue;
+            }
+            if self.use_early(address, kit) || self.reuse(address, kit) {
+                if let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) {
+                    upstream.sent = sent;
+                    if !upstream.is_connected {
+                        return Next::Wait;
+                    }
+                }
+                return self.begin(kit);
+            }
+            match self.dial(address, sent, kit) {
+                Ok(()) => return Next::Wait,
+                Err(error) => self.dial_failed(&error, kit),
+            }
+        }
+    }
+
+    fn next_place(&mut self, kit: &mut Kit) -> Step {
+        let Some(course) = &mut self.course else { return Step::Nowhere };
+        if let Choice::Name(name, port) = course.choice {
+            let answer = kit.resolver.addresses(name, kit.instant, &kit.registry);
+            course.choice = match answer {
+                Answer::Pending => return Step::Wait,
+                Answer::Failed(failure) => {
+                    course.trouble = Trouble { status: 502, cause: failure.as_str() };
+                    Choice::None
+                }
+                Answer::Addresses(all) => Choice::Addresses(
+                    all.iter().map(|&ip| SocketAddr::new(ip, port)).collect::<VecDeque<_>>(),
+                ),
+            };
+        }
+        match &mut course.choice {
+            Choice::Addresses(addresses) => {
+                addresses.pop_front().map_or(Step::Nowhere, |it| Step::To(it, None))
+            }
+            Choice::Backends(set, tried) if tried.len() < MOST_TRIED => {
+                let mut names =
+                    Names { resolver: &mut kit.resolver, instant: kit.instant, registry: &kit.registry };
+                match kit.backends.pick(*set, tried, kit.now, &mut names) {
+                    Pick::Endpoint(sent, address) => {
+                        tried.push(sent.endpoint());
+                        Step::To(address, Some(sent))
+                    }
+                    Pick::Pending => Step::Wait,
+                    Pick::Nothing => {
+                        if course.trouble.status == 0 {
+                            course.trouble = Trouble { status: 503, cause: "no backend" };
+                        }
+                        Step::Nowhere
+                    }
+                }
+            }
+            _ => Step::Nowhere,
+        }
+    }
+
+    /// The connection that was made while the client was silent, if it goes there.
+    fn use_early(&mut self, address: SocketAddr, kit: &mut Kit) -> bool {
+        let early = self.course.as_mut().and_then(|course| course.upstream.as_mut());
+        match early {
+            Some(upstream) if upstream.address == address => true,
+            Some(_) => {
+                self.give_back_early(kit);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// It is of no use here, but may be to another.
+    fn give_back_early(&mut self, kit: &mut Kit) {
+        let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.take()) else { return };
+        if upstream.is_connected {
+            kit.pool.park(upstream.end, upstream.lease, kit.now, &mut kit.metrics);
+        } else {
+            kit.pool.close(upstream.lease, 0, kit.now, &mut kit.metrics);
+        }
+    }
+
+    /// Takes a connection that was kept. One that can only be sent on once is looked at before: its server may have
+    /// closed it just now.
+    fn reuse(&mut self, address: SocketAddr, kit: &mut Kit) -> bool {
+        let Some(course) = self.course.as_mut().filter(|course| course.traits.may_reuse) else {
+            return false;
+        };
+        let target = (self.account.direction, address);
+        while let Some((end, lease)) = kit.pool.take(self.key, target) {
+            let health = if course.traits.is_idempotent { None } else { socket::health(&end.stream) };
+            if health.is_some_and(|health| !health.is_open) {
+                kit.count(Counter::PoolClosedByServer);
+                kit.pool.close(lease, 0, kit.now, &mut kit.metrics);
+                continue;
+            }
+            kit.count(Counter::PoolReused);
+            self.account.dialled(address);
+            course.upstream = Some(Upstream {
+                end,
+                lease,
+                address,
+                is_reused: true,
+                is_connected: true,
+                began: kit.now,
+                until: Moment::NEVER,
+                sent: None,
+                acknowledged: health.map(|health| health.acknowledged),
+            });
+            return true;
+        }
+        false
+    }
+
+    /// Starts to connect. Where that fails at once, `sent` is told.
+    pub(super) fn dial(&mut self, address: SocketAddr, sent: Option<Sent>, kit: &mut Kit) -> io::Result<()> {
+        self.account.dialled(address);
+        let lease = kit.pool.lease(self.key, (self.account.direction, address));
+        let dialled = socket::dial(address).map(End::new).and_then(|mut end| {
+            kit.registry.register(&mut end.stream, lease.source().token(), INTERESTS)?;
+            Ok(end)
+        });
+        match dialled {
+            Ok(end) => {
+                let upstream = Upstream {
+                    end,
+                    lease,
+                    address,
+                    is_reused: false,
+                    is_connected: false,
+                    began: kit.now,
+                    until: kit.now.after(connect_timeout(self.account.direction, kit)),
+                    sent,
+                    acknowledged: None,
+                };
+                self.course.get_or_insert_with(|| kit.courses.take()).upstream = Some(upstream);
+                Ok(())
+            }
+            Err(error) => {
+                kit.pool.close(lease, 0, kit.now, &mut kit.metrics);
+                self.end_sent(sent, Outcome::Refused, kit);
+                Err(error)
+            }
+        }
+    }
+
+    /// A turn while an upstream is to come.
+    pub(super) fn seeking(&mut self, kit: &mut Kit) -> Next {
+        if self.client.ready.is_failed() {
+            return self.client_gone(kit);
+        }
+        let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) else {
+            return self.seek(kit);
+        };
+        if upstream.end.ready.is_failed() {
+            let error = socket::pending_error(&upstream.end.stream)
+                .unwrap_or_else(|| io::Error::from(ErrorKind::ConnectionRefused));
+            self.dial_failed(&error, kit);
+            return self.seek(kit);
+        }
+        if !upstream.end.ready.is_writable() {
+            return Next::Wait;
+        }
+        self.upstream_connected(kit);
+        self.begin(kit)
+    }
+
+    pub(super) fn seeking_deadline(&self) -> Moment {
+        let upstream = self.course.as_ref().and_then(|course| course.upstream.as_ref());
+        upstream.map_or(Moment::NEVER, |upstream| upstream.until)
+    }
+
+    pub(super) fn seeking_expired(&mut self, kit: &mut Kit) -> Next {
+        self.dial_failed(&io::Error::from_raw_os_error(socket::TIMED_OUT), kit);
+        self.seek(kit)
+    }
+
+    /// The upstream has accepted.
+    pub(super) fn upstream_connected(&mut self, kit: &mut Kit) {
+        let Some(address) = self.course.as_ref().and_then(|course| Some(course.upstream.as_ref()?.address))
+        else {
+            return;
+        };
+        let label = self.label(address, kit);
+        self.account.reached();
+        let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) else { return };
+        upstream.is_connected = true;
+        let took = kit.now.since(upstream.began);
+        kit.pool.connected(&upstream.lease, label, kit.now, took, &mut kit.metrics);
+    }
+
+    /// What a connection to `address` is counted for.
+    pub(super) fn label(&self, address: SocketAddr, kit: &mut Kit) -> TargetId {
+        let label = match self.course.as_ref().map(|course| &course.choice) {
+            Some(Choice::Backends(set, _)) => match kit.backends.name(*set) {
+                Some(name) => TargetLabel::Backend(name.clone(), address),
+                None => TargetLabel::Addr(address),
+            },
+            _ if self.way.target.is_some() => return self.account.label(),
+            _ => TargetLabel::Addr(address),
+        };
+        kit.metrics.target(self.account.direction, &label)
+    }
+
+    fn dial_failed(&mut self, error: &io::Error, kit: &mut Kit) {
+        let address = self.course.as_ref().and_then(|course| Some(course.upstream.as_ref()?.address));
+        if let Some(address) = address {
+            let label = self.label(address, kit);
+            self.account.dial_failed_for(label, error, kit);
+        } else {
+            self.account.dial_failed(error, kit);
+        }
+        let cause = self.account.cause();
+        self.trouble(if cause == "connect timeout" { 504 } else { 502 }, cause);
+        let sent = self.course.as_mut().and_then(|course| course.upstream.as_mut()?.sent.take());
+        self.end_sent(sent, Outcome::Refused, kit);
+        self.drop_upstream(kit);
+    }
+
+    pub(super) fn trouble(&mut self, status: u16, cause: &'static str) {
+        if let Some(course) = &mut self.course {
+            course.trouble = Trouble { status, cause };
+        }
+    }
+
+    /// No place is left.
+    fn nowhere(&mut self, kit: &mut Kit) -> Next {
+        let Some(course) = &self.course else { return Next::Close(Ending::Refused) };
+        let Trouble { status, cause } = course.trouble;
+        let (status, cause) = if status == 0 { (502, "no address") } else { (status, cause) };
+        if course.traits.purpose == Purpose::Relay {
+            self.account.refused(cause);
+            return self.leave(Leave::Refused);
+        }
+        self.answer(status, cause, kit)
+    }
+
+    /// The balancer learns how it went.
+    pub(super) fn end_sent(&mut self, sent: Option<Sent>, outcome: Outcome, kit: &mut Kit) {
+        if let Some(sent) = sent {
+            kit.backends.end(sent, outcome, kit.now);
+        }
+    }
+
+    /// The client has gone before there was an answer.
+    pub(super) fn client_gone(&mut self, kit: &mut Kit) -> Next {
+        let error = socket::pending_error(&self.client.stream);
+        self.note_end(Side::Client, &error.unwrap_or_else(|| io::Error::from_raw_os_error(socket::RESET)));
+        if let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) {
+            let waited = kit.now.since(upstream.began);
+            let sent = upstream.sent.take();
+            socket::reset(&upstream.end.stream);
+            self.end_sent(sent, Outcome::Abandoned(waited), kit);
+        }
+        self.drop_upstream(kit);
+        Next::Close(Ending::Reset)
+    }
+}

@@ -165,3 +165,50 @@ fn a_half_head_that_ends_does_not_reach_the_server() {
         settled(&tunnel.wayside);
     }
 }
+
+#[test]
+fn half_an_answer_is_ours_to_replace() {
+    let tunnel = strict();
+    let (mut client, mut server) = tunnel.pair();
+    client.write_all(GET).expect("to send");
+    read(&server, GET.len());
+    server.write_all(b"HTTP/1.1 200 OK\r\nContent-Le").expect("to begin");
+    finish(&server);
+    let answer = all(&client);
+    assert!(answer.starts_with("HTTP/1.1 502 ") && answer.ends_with("cut short\n"), "{answer}");
+    drop(client);
+    let counts = counted(&settled(&tunnel.wayside));
+    assert_eq!(counts.into_iter().collect::<Vec<_>>(), [(outcome("502", "cut short"), 1)]);
+}
+
+#[test]
+fn what_a_server_says_unasked_is_answered_by_the_end() {
+    let answer: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    for unasked in [&b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"[..], b"\r\n", b"x"] {
+        for is_at_once in [true, false] {
+            let tunnel = strict();
+            let (mut client, mut server) = tunnel.pair();
+            client.write_all(GET).expect("to send");
+            read(&server, GET.len());
+            if is_at_once {
+                server.write_all(&[answer, unasked].concat()).expect("to answer");
+                assert_eq!(all(&client).as_bytes(), answer);
+            } else {
+                server.write_all(answer).expect("to answer");
+                assert_eq!(read(&client, answer.len()), answer);
+                server.write_all(unasked).expect("to go on");
+                assert_eq!(all(&client), "");
+            }
+            drop(client);
+            let counts = counted(&settled(&tunnel.wayside));
+            assert_eq!(counts.into_iter().collect::<Vec<_>>(), [(outcome("200", ""), 1)]);
+        }
+    }
+    // Nor is a request answered twice whose body goes on.
+    let tunnel = strict();
+    let (mut client, mut server) = tunnel.pair();
+    client.write_all(CHUNKED).expect("to send");
+    read(&server, CHUNKED.len());
+    server.write_all(&[answer, answer].concat()).expect("to answer");
+    assert_eq!(all(&client).as_bytes(), answer);
+}

@@ -116,7 +116,12 @@ impl Flow {
             return None;
         }
         let is_cut_off = fault.begun && (!is_own || http.is_in_response());
-        let is_answered = fault.begun && is_own && http.is_answered_early();
+        // Nothing is written into the client's stream that answers no request.
+        let is_answered = if is_own {
+            fault.begun && http.is_answered_early()
+        } else {
+            http.open() == 0 || http.is_answered_early()
+        };
         let (first, to_head) = (http.first(), http.is_asked_for_head());
         self.up.discard(kit);
         self.down.discard(kit);

@@ -339,3 +339,37 @@ fn a_preface_that_is_not_followed_by_http2_leads_nowhere() {
     assert!(answer.starts_with(SETTINGS) && !answer.windows(4).any(|part| part == b"HTTP"));
     check::rest(&server);
 }
+
+#[test]
+fn a_body_where_there_is_none_is_nobodys_answer() {
+    let hidden: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let head: &[u8] = b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n";
+    let expect: &[u8] = b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n";
+    let heads: [(&[u8], &[u8]); 7] = [
+        (head, b"HTTP/1.1 200 OK\r\nContent-Length: 38\r\n\r\n"),
+        (head, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        (GET, b"HTTP/1.1 304 Not Modified\r\nContent-Length: 38\r\n\r\n"),
+        (GET, b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        (GET, b"HTTP/1.1 204 No Content\r\n\r\n"),
+        (GET, b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        (expect, b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n"),
+    ];
+    let tunnel = strict();
+    for (request, answer) in heads {
+        let (mut client, mut server) = tunnel.pair();
+        client.write_all(request).expect("to ask");
+        read(&server, request.len());
+        server.write_all(&[answer, hidden].concat()).expect("to answer");
+        assert_eq!(check::rest(&client).0.escape_ascii().to_string(), answer.escape_ascii().to_string());
+    }
+    // What waits behind an `Upgrade` that is not answered with 101 is HTTP, and looked at as such.
+    let upgrade: &[u8] =
+        b"GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 9\r\n\r\n";
+    let (mut client, mut server) = tunnel.pair();
+    client.write_all(&[upgrade, b"GET\x0b/ HTTP/1.1\r\nHost: h\r\n\r\n"].concat()).expect("to ask");
+    assert_eq!(read(&server, upgrade.len()), upgrade);
+    server.write_all(b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n").expect("to answer");
+    let answers = all(&client);
+    assert!(answers.starts_with("HTTP/1.1 426 ") && answers.contains("\r\n\r\nHTTP/1.1 400 "), "{answers}");
+    assert_eq!(check::rest(&server).0, b"");
+}

@@ -47,9 +47,9 @@ impl Flow {
                 Err(_) => return Next::Close(Ending::Refused),
             }
             let is_enough = match &self.observer {
-                Observer::Fresh | Observer::FirstLine(_) | Observer::Detecting(_) => false,
+                Observer::Silent => false,
                 Observer::Http1(http) => http.open() > 0 || http.is_blind() || http.fault().is_some(),
-                Observer::Http1Idle | Observer::Http2(_) | Observer::Opaque | Observer::Refused(_) => true,
+                observer => observer.is_decided(),
             };
             if is_enough {
                 return self.refusal(kit);
@@ -88,7 +88,7 @@ impl Flow {
                     .answer(first, status, cause);
                 self.answer(&reply::Http1 { status, cause, to_head, keep_alive: false }.bytes(), kit)
             }
-            Observer::Http2(_) => self.answer(&reply::http2_goaway(cause), kit),
+            _ if self.observer.http2().is_some() => self.answer(&reply::http2_goaway(cause), kit),
             _ => self.give_reset(),
         }
     }
@@ -102,6 +102,9 @@ impl Flow {
 
     /// Strict observation has refused a message. What was good before it comes first; `None` while that takes.
     pub(super) fn refuse_message(&mut self, kit: &mut Kit) -> Option<Next> {
+        if let Observer::Http2Lost(lost) = self.observer {
+            return self.refuse_http2(lost.as_str(), kit);
+        }
         let fault = self.observer.fault()?;
         let fresh = h1::Observer::new(true);
         let http = match &self.observer {
@@ -117,11 +120,14 @@ impl Flow {
             return None;
         }
         let is_cut_off = fault.begun && (!is_own || http.is_in_response());
-        let is_answered = fault.begun && is_own && http.is_answered_early();
+        // Nothing is written into the client's stream that answers no request.
+        let is_answered = if is_own {
+            fault.begun && http.is_answered_early()
+        } else {
+            http.open() == 0 || http.is_answered_early()
+        };
         let (first, to_head) = (http.first(), http.is_asked_for_head());
-        self.up.discard(kit);
-        self.down.discard(kit);
-        self.upstream = None;
+        self.drop_upstream(is_own && fault.begun, kit);
         let reason = fault.reason.as_str();
         kit.metrics.blind(self.account.direction, reason);
         let connection = self.account.connection();
@@ -142,6 +148,26 @@ impl Flow {
             return Next::Close(Ending::Reset);
         }
         self.answer(bytes, kit)
+    }
+
+    /// HTTP/2 that cannot be followed is no way to a server of HTTP/1. `None` while what was good is on its way.
+    fn refuse_http2(&mut self, reason: &str, kit: &mut Kit) -> Option<Next> {
+        if self.broken.is_some() || !self.down.transit.is_empty() {
+            return None;
+        }
+        self.drop_upstream(true, kit);
+        // Behind the server's own frames there may be no room for one of ours.
+        let is_fresh = self.down.given() == 0;
+        Some(if is_fresh { self.answer(&reply::http2_goaway(reason), kit) } else { self.give_reset() })
+    }
+
+    /// Nothing more goes either way. An end would make a whole of a message that was cut off; a reset does not.
+    fn drop_upstream(&mut self, is_cut_off: bool, kit: &mut Kit) {
+        self.up.discard(kit);
+        self.down.discard(kit);
+        if let Some(upstream) = self.upstream.take().filter(|_| is_cut_off) {
+            socket::reset(&upstream.stream);
+        }
     }
 
     fn answer(&mut self, bytes: &[u8], kit: &mut Kit) -> Next {
@@ -170,7 +196,9 @@ impl Flow {
 
     /// Nothing more is to be found out.
     pub(super) fn give_up_detection(&mut self, why: DecidedBy, kit: &mut Kit) {
-        if let Some(verdict) = self.observer.give_up(why) {
+        let (is_strict, connection) = (kit.config.http_strict, self.account.connection());
+        let mut counter = http::Counter { http: &mut self.http, asked: None, connection, kit };
+        if let Some(verdict) = self.observer.give_up(why, is_strict, &mut counter) {
             self.decide(verdict, kit);
             self.let_go(kit);
         }

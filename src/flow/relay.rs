@@ -35,7 +35,7 @@ impl Flow {
                 return next;
             }
         }
-        if self.observer.fault().is_some()
+        if self.observer.is_refused()
             && let Some(next) = self.refuse_message(kit)
         {
             return next;
@@ -67,7 +67,7 @@ impl Flow {
             return Progress::Over;
         }
         let (connection, had_ended) = (self.account.connection(), self.up.ended);
-        let is_refused = self.observer.fault().is_some();
+        let is_refused = self.observer.is_refused();
         let Some(upstream) = &mut self.upstream else { return Progress::Over };
         if is_refused {
             // What follows a refused message is not read.
@@ -228,12 +228,14 @@ impl Flow {
 
     /// The nearest of the time-outs that a relaying flow is under.
     pub(super) fn relay_deadline(&self, kit: &Kit) -> Moment {
-        let detect = if self.observer.is_decided() {
-            Moment::NEVER
-        } else {
-            self.account.opened().after(kit.config.detect_timeout)
-        };
+        let detect = self.detect_deadline(kit);
         detect.min(self.stall_check).min(self.quiet_deadline(kit).0).min(self.drain_deadline(kit))
+    }
+
+    /// When the detection is over. Strict observation may hold a request line that comes late, and waits from its last byte.
+    fn detect_deadline(&self, kit: &Kit) -> Moment {
+        let from = if kit.config.http_strict { self.active } else { self.account.opened() };
+        if self.observer.is_decided() { Moment::NEVER } else { from.after(kit.config.detect_timeout) }
     }
 
     /// When a flow on which nothing moves is closed, and what for.
@@ -275,10 +277,10 @@ impl Flow {
         if self.stall_check <= kit.now {
             self.check_for_stall(kit);
         }
-        if self.account.opened().after(kit.config.detect_timeout) <= kit.now {
+        if self.detect_deadline(kit) <= kit.now {
             self.give_up_detection(DecidedBy::Timeout, kit);
         }
-        if self.observer.fault().is_some() {
+        if self.observer.is_refused() {
             return Next::Again;
         }
         Next::Wait

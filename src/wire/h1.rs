@@ -20,7 +20,7 @@
 //! | a length or coding in 304 and a HEAD's answer | no body | passes |
 //! | blanks after a chunk's size, any byte but CR and LF in its extension | nothing | refused |
 //! | `Host` missing from HTTP/1.1, several times, or no host | the first, or none | refused |
-//! | `Host` other than the target's authority | the target's authority | passes: framing is not in doubt |
+//! | `Host` other than an absolute target's authority | the target's authority | refused |
 //! | a GET or HEAD with a body | a body | passes |
 //! | a status above 599 | a final response | passes |
 //!

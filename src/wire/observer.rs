@@ -3,7 +3,7 @@
 
 use crate::wire::detect::{DecidedBy, Detector, Protocol, Verdict};
 use crate::wire::event::{Peer, Sink};
-use crate::wire::first_line::{self, Line};
+use crate::wire::gate::Gate;
 use crate::wire::h2::Scratch;
 use crate::wire::{h1, h2};
 
@@ -13,8 +13,10 @@ pub enum Observer {
     /// No byte has come yet.
     #[default]
     Fresh,
-    /// Strict only: the client's first line is not whole.
-    FirstLine(Box<FirstLine>),
+    /// Strict only: no byte came in time. The next one is the first all the same.
+    Silent,
+    /// Strict only: nobody has shown yet that this is no HTTP/1.
+    Gated(Box<Gate>),
     /// The first bytes left it open what this is.
     Detecting(Box<Undecided>),
     /// HTTP/1.
@@ -25,14 +27,10 @@ pub enum Observer {
     Http2(Box<h2::Observer>),
     /// Nothing more to find out: the bytes need not be seen.
     Opaque,
-    /// Strict only: the first line is no request by the rules, but might be taken for one.
+    /// Strict only: what came is no request by the rules, and might be taken for one.
     Refused(h1::Fault),
-}
-
-/// The client's first bytes, which wait for the end of their line.
-#[derive(Debug, Default)]
-pub struct FirstLine {
-    held: Vec<u8>,
+    /// Strict only: HTTP/2 that cannot be followed, for this reason. It was told as `Blind`.
+    Http2Lost(h2::Lost),
 }
 
 /// A detection, and what was shown to it for as long as this may become HTTP: an observer of HTTP begins with the
@@ -42,8 +40,6 @@ pub struct Undecided {
     detector: Detector,
     client: Vec<u8>,
     server: Vec<u8>,
-    /// Strict only: the first line names HTTP.
-    must_be_http: bool,
 }
 
 /// What all observers share, lent to each for a call, so that an idle connection owns next to nothing.
@@ -94,13 +90,36 @@ pub struct Seen {
 impl Observer {
     /// Whether the detection is over.
     pub fn is_decided(&self) -> bool {
-        !matches!(self, Observer::Fresh | Observer::FirstLine(_) | Observer::Detecting(_))
+        match self {
+            Observer::Fresh | Observer::Detecting(_) => false,
+            Observer::Gated(gate) => gate.is_decided(),
+            _ => true,
+        }
+    }
+
+    /// Whether it was found out that this is not HTTP.
+    pub fn is_not_http(&self) -> bool {
+        let is_opaque = match self {
+            Observer::Gated(gate) => matches!(gate.inner(), Observer::Opaque),
+            _ => matches!(self, Observer::Opaque),
+        };
+        is_opaque || self.opaque().is_some()
+    }
+
+    /// HTTP/2's observer, if there is one.
+    pub fn http2(&self) -> Option<&h2::Observer> {
+        match self {
+            Observer::Http2(http) => Some(http),
+            Observer::Gated(gate) => gate.inner().http2(),
+            _ => None,
+        }
     }
 
     /// Who has settled that this is not HTTP, while only its name is still open.
     pub fn opaque(&self) -> Option<DecidedBy> {
         match self {
             Observer::Detecting(undecided) => undecided.detector.opaque(),
+            Observer::Gated(gate) => gate.inner().opaque(),
             _ => None,
         }
     }
@@ -109,6 +128,7 @@ impl Observer {
     pub fn unseen(&self, peer: Peer) -> u64 {
         match (self, peer) {
             (Observer::Opaque, _) => u64::MAX,
+            (Observer::Gated(gate), _) => gate.unseen(peer),
             (Observer::Http1(http), Peer::Client) => http.client_skip(),
             (Observer::Http1(http), Peer::Server) => http.server_skip(),
             (Observer::Http2(http), Peer::Client) => http.client_skip(),
@@ -120,6 +140,7 @@ impl Observer {
     /// So many of `peer`'s bytes have passed unseen.
     pub fn skipped(&mut self, peer: Peer, count: u64, means: &mut Means, sink: &mut dyn Sink) {
         match (self, peer) {
+            (Observer::Gated(gate), _) => gate.skipped(peer, count, means, sink),
             (Observer::Http1(http), Peer::Client) => http.client_skipped(count, sink),
             (Observer::Http1(http), Peer::Server) => http.server_skipped(count, sink),
             (Observer::Http2(http), Peer::Client) => http.client_skipped(count, &mut means.scratch, sink),
@@ -138,31 +159,39 @@ impl Observer {
         sink: &mut dyn Sink,
     ) -> Seen {
         match self {
+            Observer::Fresh | Observer::Silent | Observer::Gated(_) if is_strict => {
+                self.guard(peer, bytes, means, sink)
+            }
+            _ => self.look_inside(peer, bytes, is_strict, means, sink),
+        }
+    }
+
+    /// [`look`](Observer::look), behind the gate.
+    pub(super) fn look_inside(
+        &mut self,
+        peer: Peer,
+        bytes: &[u8],
+        is_strict: bool,
+        means: &mut Means,
+        sink: &mut dyn Sink,
+    ) -> Seen {
+        match self {
             Observer::Opaque => Seen { verdict: None, pass: bytes.len() },
             Observer::Http1(_) | Observer::Http1Idle | Observer::Http2(_) => {
                 if matches!(self, Observer::Http1Idle) {
                     *self = Observer::Http1(means.take(is_strict));
                 }
                 let pass = self.follow(peer, bytes, means, sink);
+                let pass = self.refuse_lost(pass, is_strict);
                 self.rest(means);
                 Seen { verdict: None, pass }
             }
-            Observer::Refused(_) => Seen { verdict: None, pass: 0 },
-            Observer::Fresh | Observer::FirstLine(_) if is_strict && peer == Peer::Client => {
-                self.first_line(bytes, means, sink)
+            Observer::Refused(_) | Observer::Http2Lost(_) | Observer::Gated(_) => {
+                Seen { verdict: None, pass: 0 }
             }
-            Observer::FirstLine(line) => {
-                // A server that speaks before it can have had a request: this is not HTTP.
-                let held = std::mem::take(&mut line.held);
-                *self = Observer::Fresh;
-                let seen = self.detect(peer, bytes, is_strict, means, sink);
-                if seen.verdict.is_some() {
-                    return seen;
-                }
-                let verdict = self.detect(Peer::Client, &held, is_strict, means, sink).verdict;
-                Seen { verdict, ..seen }
+            Observer::Fresh | Observer::Silent | Observer::Detecting(_) => {
+                self.detect(peer, bytes, is_strict, means, sink)
             }
-            Observer::Fresh | Observer::Detecting(_) => self.detect(peer, bytes, is_strict, means, sink),
         }
     }
 
@@ -170,14 +199,19 @@ impl Observer {
     pub fn client_held(&self) -> usize {
         match self {
             Observer::Http1(http) => http.client_held(),
-            Observer::FirstLine(line) => line.held.len(),
+            Observer::Gated(gate) => gate.client_held(),
             Observer::Detecting(undecided) => undecided.client.len(),
-            Observer::Refused(_) => usize::MAX,
+            Observer::Refused(_) | Observer::Http2Lost(_) => usize::MAX,
             _ => 0,
         }
     }
 
-    /// Why strict observation refused a message.
+    /// Whether strict observation has refused something.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Observer::Http2Lost(_)) || self.fault().is_some()
+    }
+
+    /// Why strict observation refused a message of HTTP/1, or what might be taken for one.
     pub fn fault(&self) -> Option<h1::Fault> {
         match self {
             Observer::Http1(http) => http.fault(),
@@ -197,20 +231,34 @@ impl Observer {
     }
 
     /// Time is up, or a side has ended: what can be said by now.
-    pub fn give_up(&mut self, why: DecidedBy) -> Option<Verdict> {
+    pub fn give_up(&mut self, why: DecidedBy, is_strict: bool, sink: &mut dyn Sink) -> Option<Verdict> {
         let verdict = match self {
+            Observer::Fresh if is_strict && why == DecidedBy::Timeout => {
+                *self = Observer::Silent;
+                return None;
+            }
             Observer::Fresh => Detector::default().give_up(why),
-            Observer::FirstLine(line) => {
-                let mut detector = Detector::default();
-                let verdict = detector.client(&line.held).unwrap_or_else(|| detector.give_up(why));
-                *self = Observer::Refused(h1::Fault::of_first_line(why == DecidedBy::Timeout));
-                return Some(verdict);
+            Observer::Gated(gate) => {
+                let (fault, verdict) = match gate.give_up(why, sink) {
+                    Ok(verdict) => return verdict,
+                    Err(refused) => refused,
+                };
+                *self = gate.refused(fault, sink);
+                return verdict;
             }
             Observer::Detecting(undecided) => undecided.detector.give_up(why),
             _ => return None,
         };
         *self = Observer::Opaque;
         Some(verdict)
+    }
+
+    /// What stood before it for the sake of strictness goes.
+    pub fn open_gate(&mut self) {
+        *self = match std::mem::take(self) {
+            Observer::Gated(gate) => gate.into_inner(),
+            other => other,
+        };
     }
 
     /// Where one exchange at a time is looked at: that one is done with.
@@ -225,6 +273,20 @@ impl Observer {
     pub fn forget_server(&mut self) {
         if let Observer::Http1(http) = self {
             http.forget_server();
+        }
+    }
+
+    /// What cannot be followed is no way to a server of HTTP/1.
+    fn refuse_lost(&mut self, pass: usize, is_strict: bool) -> usize {
+        match self {
+            Observer::Http2(http) if is_strict => match http.lost() {
+                Some(reason) => {
+                    *self = Observer::Http2Lost(reason);
+                    0
+                }
+                None => pass,
+            },
+            _ => pass,
         }
     }
 
@@ -297,49 +359,8 @@ impl Observer {
         }
     }
 
-    /// Shows the detector the client's first line when it is whole, or cannot be HTTP's.
-    fn first_line(&mut self, bytes: &[u8], means: &mut Means, sink: &mut dyn Sink) -> Seen {
-        let mut held = match std::mem::take(self) {
-            Observer::FirstLine(line) => line.held,
-            _ => Vec::new(),
-        };
-        held.extend_from_slice(bytes);
-        let line = first_line::look(&held);
-        match line {
-            Line::Open => {
-                *self = Observer::FirstLine(Box::new(FirstLine { held }));
-                return Seen { verdict: None, pass: 0 };
-            }
-            Line::TooLong => {
-                *self = Observer::Refused(h1::Fault::of_first_line(false));
-                return Seen { verdict: Detector::default().client(&held), pass: 0 };
-            }
-            Line::Other | Line::Http => {}
-        }
-        let seen = self.detect(Peer::Client, &held, true, means, sink);
-        match self {
-            Observer::Opaque if line == Line::Http => self.refuse(seen),
-            Observer::Detecting(undecided) => {
-                undecided.must_be_http = line == Line::Http;
-                if undecided.must_be_http && undecided.detector.opaque().is_some() {
-                    return self.refuse(seen);
-                }
-                seen
-            }
-            _ => seen,
-        }
-    }
-
-    fn refuse(&mut self, seen: Seen) -> Seen {
-        *self = Observer::Refused(h1::Fault::of_first_line(false));
-        Seen { pass: 0, ..seen }
-    }
-
     fn wait(&mut self, mut undecided: Box<Undecided>, peer: Peer, bytes: &[u8], is_strict: bool) -> Seen {
         let is_open = undecided.detector.opaque().is_none();
-        if undecided.must_be_http && !is_open {
-            return self.refuse(Seen { verdict: None, pass: 0 });
-        }
         let held = undecided.client.len();
         if is_open {
             match peer {
@@ -380,9 +401,6 @@ impl Observer {
             Peer::Client => undecided.client.len(),
             Peer::Server => undecided.server.len(),
         };
-        if matches!(self, Observer::Opaque) && undecided.must_be_http {
-            return self.refuse(Seen { verdict: Some(verdict), pass: 0 });
-        }
         if matches!(self, Observer::Opaque) {
             let held = if is_strict && peer == Peer::Client { before } else { 0 };
             return Seen { verdict: Some(verdict), pass: held + bytes.len() };
@@ -390,6 +408,7 @@ impl Observer {
         let held = self.follow(Peer::Client, &undecided.client, means, sink);
         self.follow(Peer::Server, &undecided.server, means, sink);
         let pass = held + self.follow(peer, bytes, means, sink);
+        let pass = self.refuse_lost(pass, is_strict);
         self.rest(means);
         // Without `strict` the bytes before these have passed already.
         let pass = if is_strict && peer == Peer::Client {

@@ -78,20 +78,15 @@ fn grpc(status: Option<u32>) -> String {
 }
 
 fn request(random: &mut Random, id: usize, method: &str, line: &mut Line) {
-    let host = *random.pick(&["a.example", "B:80", "[::1]"]);
     let is_connect = method == "CONNECT";
     let target = if is_connect {
         "c:443"
     } else {
         *random.pick(&["/", "/x?y=z", "http://d.example/p", "/a/very/long/path"])
     };
-    let authority = if is_connect {
-        "c:443"
-    } else if target.starts_with("http") {
-        "d.example"
-    } else {
-        host
-    };
+    let host = *random.pick(&["a.example", "B:80", "[::1]"]);
+    let host = if target.starts_with("http") { "d.example" } else { host };
+    let authority = if is_connect { "c:443" } else { host };
     if random.one_in(8) {
         line.bytes.extend_from_slice(b"\r\n");
     }

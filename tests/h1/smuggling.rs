@@ -107,6 +107,26 @@ fn codings() {
 }
 
 #[test]
+fn hosts_that_differ_from_the_target() {
+    for (target, host) in [
+        ("http://a/", "b"),
+        ("http://a:81/", "a"),
+        ("http://a/", "a:443"),
+        ("https://a/", "a:80"),
+        ("http://a/", ""),
+    ] {
+        let payload = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        check(&[], C(payload.as_bytes()), Follow(">| 0"), Refuse(400));
+    }
+    for (target, host) in
+        [("http://A/", "a"), ("http://a:80", "a"), ("HTTPS://a/", "a:443"), ("ws://a:81/?x", "a:81")]
+    {
+        let payload = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        check(&[], C(payload.as_bytes()), Follow(">| 0"), Pass);
+    }
+}
+
+#[test]
 fn field_lines() {
     let broken: [&[u8]; 20] = [
         b"Content-Length : 5\r\n",

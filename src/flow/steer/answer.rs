@@ -12,6 +12,17 @@ use crate::wire::observer::Observer;
 use crate::wire::reply;
 
 impl SteeredFlow {
+    /// What was heard is no request that may go anywhere.
+    pub(super) fn refused(&mut self, kit: &mut Kit) -> Next {
+        match (self.observer.fault(), &self.observer) {
+            (Some(fault), _) => self.answer_fault(fault, kit),
+            (None, Observer::Http2Lost(reason)) => {
+                self.leave(Leave::Farewell(reply::http2_goaway(reason.as_str())))
+            }
+            (None, _) => self.leave(Leave::Refused),
+        }
+    }
+
     /// A message was not as it has to be.
     pub(super) fn answer_fault(&mut self, fault: Fault, kit: &mut Kit) -> Next {
         let reason = fault.reason.as_str();

@@ -2,6 +2,7 @@
 
 use crate::base::time::Moment;
 use crate::flow::drain::IDLE;
+use crate::flow::http::Counter;
 use crate::flow::lane::Watcher;
 use crate::flow::steer::leave::Leave;
 use crate::flow::steer::{Stage, SteeredFlow};
@@ -94,15 +95,15 @@ impl SteeredFlow {
     /// What can be said of what was heard by now.
     pub(super) fn heard(&mut self, kit: &mut Kit) -> Next {
         let is_asked = self.course.as_ref().is_some_and(|course| course.asked.id.is_some());
-        if let Some(fault) = self.observer.fault() {
-            return self.answer_fault(fault, kit);
+        if self.observer.is_refused() {
+            return self.refused(kit);
         }
         match &self.observer {
             Observer::Http1(_) if is_asked => self.choose(kit),
-            Observer::Http2(_) if is_asked => self.choose_once(kit),
-            Observer::Http2(http) if http.is_blind() => self.choose_once(kit),
-            Observer::Opaque => self.choose_once(kit),
-            Observer::Detecting(_) if self.observer.opaque().is_some() => self.choose_once(kit),
+            observer if observer.is_not_http() => self.choose_once(kit),
+            observer if observer.http2().is_some_and(|http| is_asked || http.is_blind()) => {
+                self.choose_once(kit)
+            }
             _ if self.up.ended => self.client_ended(kit),
             _ if self.client.ready.is_readable() => Next::Again,
             _ => Next::Wait,
@@ -118,7 +119,7 @@ impl SteeredFlow {
         }
         if is_undecided && self.way.target.is_some() {
             // A connection to us is a connection to the target, whatever comes of it.
-            return self.choose_once(kit);
+            return self.give_up(DecidedBy::Eof, kit);
         }
         Next::Close(Ending::Finished)
     }
@@ -173,27 +174,27 @@ impl SteeredFlow {
         if self.has_held() {
             return match &self.observer {
                 Observer::Http1(_) => self.answer(408, "request head too slow", kit),
-                Observer::FirstLine(_) | Observer::Fresh | Observer::Detecting(_) => self.give_up(kit),
-                _ => self.choose_once(kit),
+                observer if observer.is_decided() => self.choose_once(kit),
+                _ => self.give_up(DecidedBy::Timeout, kit),
             };
         }
         match self.way.target {
-            _ if self.course.is_some() => self.give_up(kit),
+            _ if self.course.is_some() => self.give_up(DecidedBy::Timeout, kit),
             Some(target) => self.dial_early(target, kit),
             None => Next::Close(Ending::Idle),
         }
     }
 
     /// Nothing more is to be found out about what this is.
-    fn give_up(&mut self, kit: &mut Kit) -> Next {
-        let verdict = self.observer.give_up(DecidedBy::Timeout);
-        if let Some(fault) = self.observer.fault() {
-            return self.answer_fault(fault, kit);
-        }
-        if let Some(course) = &mut self.course {
-            course.verdict = verdict;
-        }
-        self.choose_once(kit)
+    fn give_up(&mut self, why: DecidedBy, kit: &mut Kit) -> Next {
+        let is_strict = kit.config.http_strict;
+        let connection = self.account.connection();
+        let course = self.course.get_or_insert_with(|| kit.courses.take());
+        let asked = Some(&mut course.asked);
+        let mut counter = Counter { http: &mut self.http, asked, connection, kit };
+        let verdict = self.observer.give_up(why, is_strict, &mut counter);
+        course.verdict = verdict;
+        if self.observer.is_refused() { self.refused(kit) } else { self.choose_once(kit) }
     }
 
     /// The client is silent: perhaps it waits for the server.

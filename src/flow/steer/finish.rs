@@ -1,6 +1,7 @@
 //! The end of an exchange: the upstream goes back to the pool, the request is sent anew, or the client is told.
 
 use crate::balance::Outcome;
+use crate::flow::http;
 use crate::flow::lane::Fault;
 use crate::flow::ledger::How;
 use crate::flow::steer::leave::Leave;
@@ -9,6 +10,7 @@ use crate::flow::{Ending, Next, Side};
 use crate::kit::Kit;
 use crate::metrics::Counter;
 use crate::sys::socket;
+use crate::wire::detect::DecidedBy;
 use std::io;
 
 impl SteeredFlow {
@@ -151,7 +153,11 @@ impl SteeredFlow {
     /// The last word on it, before its sockets close.
     pub fn close(&mut self, ending: Ending, kit: &mut Kit) {
         self.commit(kit);
-        if let Some(verdict) = self.observer.give_up(crate::wire::detect::DecidedBy::Eof) {
+        let connection = self.account.connection();
+        let mut counter = http::Counter { http: &mut self.http, asked: None, connection, kit };
+        let verdict = self.observer.give_up(DecidedBy::Eof, false, &mut counter);
+        let verdict = verdict.or(self.course.as_mut().and_then(|course| course.verdict.take()));
+        if let Some(verdict) = verdict {
             self.account.decide(verdict, kit);
         }
         if let Some(sent) = self.course.as_mut().and_then(|course| course.upstream.as_mut()?.sent.take()) {

@@ -110,6 +110,9 @@ impl Flow {
         if let Observer::Http1(http) = &mut observer {
             http.set_rigour(kit.config.http_strict, false);
         }
+        if !kit.config.http_strict {
+            observer.open_gate();
+        }
         let mut flow =
             Flow::of_parts(flow::Parts { key, client, upstream, up, down, observer, http, account });
         (flow.queued, flow.armed, flow.active) = (queued, armed, active);

@@ -167,7 +167,8 @@ impl Observer {
             Stage::Blind => return,
             Stage::UntilClose | Stage::Tunnel => self.response_end(None, sink),
             Stage::Head if self.is_strict && self.server_held() > 0 => {
-                self.lose(Peer::Server, Reason::CutShort, self.server_held(), sink);
+                // Whoever refuses it ends its exchange.
+                return self.lose(Peer::Server, Reason::CutShort, self.server_held(), sink);
             }
             _ => {}
         }

@@ -114,7 +114,7 @@ fn request_plain(bytes: &[u8], is_strict: bool) -> Result<Option<Request<'_>>, F
     let fields = Fields::read(parsed.headers, is_strict)?;
     if is_strict {
         strict::target(method, target)?;
-        strict::host(&fields, is_http10)?;
+        strict::host(&fields, is_http10, target)?;
     }
     let framing = fields.framing(is_http10)?;
     let is_connect = method == b"CONNECT";

@@ -94,10 +94,15 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// For a first line that is no request by the rules, or that did not come to its end in time.
-    pub fn of_first_line(is_late: bool) -> Fault {
+    /// For what is no request by the rules and might be taken for one, or whose first line did not come to its end in time.
+    pub fn of_first_line(is_late: bool, begun: bool) -> Fault {
         let (status, reason) = if is_late { (408, Reason::CutShort) } else { (400, Reason::MalformedHead) };
-        Fault { by: Peer::Client, status, reason, begun: false }
+        Fault { by: Peer::Client, status, reason, begun }
+    }
+
+    /// For a server that answers in HTTP/1 what was no request.
+    pub fn unasked(begun: bool) -> Fault {
+        Fault::new(Peer::Server, Reason::NoRequest, begun)
     }
 
     pub(super) fn new(by: Peer, reason: Reason, begun: bool) -> Fault {

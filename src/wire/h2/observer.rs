@@ -38,7 +38,8 @@ pub struct Observer {
     streams: Streams,
     /// The lowest GOAWAY of the server: its last stream and its code.
     goaway: Option<(u32, u32)>,
-    is_blind: bool,
+    /// Why the thread was lost, once it is.
+    lost: Option<Lost>,
 }
 
 impl Default for Observer {
@@ -56,7 +57,7 @@ impl Observer {
             server: side(false),
             streams: Streams::default(),
             goaway: None,
-            is_blind: false,
+            lost: None,
         }
     }
 
@@ -91,12 +92,12 @@ impl Observer {
 
     /// How many of the client's next bytes carry nothing to look at. `u64::MAX` once blind.
     pub fn client_skip(&self) -> u64 {
-        if self.is_blind { u64::MAX } else { u64::from(self.client.reader.skip()) }
+        if self.is_blind() { u64::MAX } else { u64::from(self.client.reader.skip()) }
     }
 
     /// How many of the server's next bytes carry nothing to look at. `u64::MAX` once blind.
     pub fn server_skip(&self) -> u64 {
-        if self.is_blind { u64::MAX } else { u64::from(self.server.reader.skip()) }
+        if self.is_blind() { u64::MAX } else { u64::from(self.server.reader.skip()) }
     }
 
     /// So many of the client's bytes passed unseen, at most [`Observer::client_skip`].
@@ -115,7 +116,7 @@ impl Observer {
             Peer::Client => &self.client,
             Peer::Server => &self.server,
         };
-        !self.is_blind && side.reader.is_at_boundary()
+        !self.is_blind() && side.reader.is_at_boundary()
     }
 
     /// The highest stream that the client has opened, 0 for none: what a GOAWAY of ours names.
@@ -130,7 +131,17 @@ impl Observer {
 
     /// Whether the thread is lost.
     pub fn is_blind(&self) -> bool {
-        self.is_blind
+        self.lost.is_some()
+    }
+
+    /// Why it is, if so.
+    pub fn lost(&self) -> Option<Lost> {
+        self.lost
+    }
+
+    /// Whether the client has begun a SETTINGS frame behind its preface.
+    pub fn has_client_begun(&self) -> bool {
+        self.client.reader.has_begun()
     }
 
     /// Bytes of memory owned beside the observer itself.
@@ -147,7 +158,7 @@ impl Observer {
     }
 
     fn skipped(&mut self, from: Peer, count: u64, scratch: &mut Scratch, sink: &mut dyn Sink) {
-        if self.is_blind {
+        if self.is_blind() {
             return;
         }
         match self.side(from).reader.skipped(count) {
@@ -157,7 +168,7 @@ impl Observer {
     }
 
     fn look(&mut self, from: Peer, mut bytes: &[u8], scratch: &mut Scratch, sink: &mut dyn Sink) {
-        while !self.is_blind {
+        while !self.is_blind() {
             let step = match self.side(from).reader.next(&mut bytes, scratch) {
                 Ok(Some(item)) => self.item(from, item, scratch, sink),
                 Ok(None) => return,
@@ -172,7 +183,7 @@ impl Observer {
     /// Goes blind, and lets go of all it owns but the number of open exchanges.
     fn lose(&mut self, lost: Lost, sink: &mut dyn Sink) {
         let streams = std::mem::take(&mut self.streams);
-        *self = Observer { streams: streams.forget(), is_blind: true, ..Observer::new() };
+        *self = Observer { streams: streams.forget(), lost: Some(lost), ..Observer::new() };
         sink.event(Event::Blind { reason: lost.as_str() });
     }
 

@@ -103,6 +103,11 @@ impl Reader {
         }
     }
 
+    /// A SETTINGS frame has come.
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
     /// Between two frames, after the first SETTINGS, and not inside a header block.
     pub(super) fn is_at_boundary(&self) -> bool {
         self.step == Step::Head && self.have == 0 && self.opened.is_none() && self.has_begun

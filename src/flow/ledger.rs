@@ -182,7 +182,9 @@ impl Flow {
     pub fn close(&mut self, ending: Ending, kit: &mut Kit) {
         self.give_up_detection(DecidedBy::Eof, kit);
         let (connection, cause) = (self.account.connection(), cut_off(self.account.first_end));
-        Counter { http: &mut self.http, connection, kit }.finish_all(cause);
+        let mut counter = Counter { http: &mut self.http, connection, kit };
+        self.observer.close(&mut counter);
+        counter.finish_all(cause);
         if ending != Ending::Finished {
             self.reset_cut_short();
         }

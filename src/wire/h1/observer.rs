@@ -41,6 +41,8 @@ pub struct H2c {
     pub client: Vec<u8>,
     /// How many of the bytes last shown of the server are HTTP/2: those behind its 101.
     pub server: usize,
+    /// How many bytes of HTTP/1 the request had, and the response: its 101, and what came before that.
+    pub measures: [u64; 2],
 }
 
 impl Observer {
@@ -98,25 +100,51 @@ impl Observer {
     pub fn client_end(&mut self, sink: &mut dyn Sink) {
         self.client.is_ended = true;
         self.first_end.get_or_insert(Peer::Client);
-        if self.is_answered_early && !self.is_blind() {
+        if self.is_blind() {
+            return;
+        }
+        if self.is_answered_early {
             self.reset_all(sink);
+        } else if self.server.is_ended && self.is_tunnel() {
+            self.response_end(None, sink);
         }
     }
 
-    /// The server has sent its last byte. Ends a response that ends so, or a tunnel's; every other exchange still open is
-    /// `Reset` by whoever ended first.
+    /// The server has sent its last byte. Ends a response that ends so, or a tunnel, if the client has ended it too. Every
+    /// other exchange still open is `Reset` by whoever ended first, but for one that only its request keeps open.
     pub fn server_end(&mut self, sink: &mut dyn Sink) {
         self.server.is_ended = true;
         self.first_end.get_or_insert(Peer::Server);
         match self.server.stage {
             Stage::Blind => return,
+            Stage::Tunnel if self.is_tunnel() && !self.client.is_ended => return,
             Stage::UntilClose | Stage::Tunnel => self.response_end(None, sink),
             Stage::Head if self.is_strict && self.server_held() > 0 => {
                 self.lose(Peer::Server, Reason::CutShort, self.server_held(), sink);
             }
             _ => {}
         }
-        self.reset_all(sink);
+        if !self.is_answered_early {
+            self.reset_all(sink);
+        }
+    }
+
+    /// The connection is gone, in whatever way. Ends a tunnel that the server has ended; of all else that is open it only
+    /// tells the bytes.
+    pub fn close(&mut self, sink: &mut dyn Sink) {
+        if self.is_blind() {
+            return;
+        }
+        if self.server.is_ended && self.is_tunnel() {
+            self.response_end(None, sink);
+        } else {
+            self.measure(sink);
+        }
+    }
+
+    /// Whether both directions are a tunnel.
+    fn is_tunnel(&self) -> bool {
+        matches!((&self.client.stage, &self.server.stage), (Stage::Tunnel, Stage::Tunnel))
     }
 
     /// How many of the client's next bytes have nothing in them to look at: the rest of a body or chunk of known length,

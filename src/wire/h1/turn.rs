@@ -20,10 +20,15 @@ impl Observer {
                 Err(reason) => self.lose(peer, reason, before.saturating_add(rest.len()), sink),
             }
             // All the rest is of one kind.
-            if let Stage::Tunnel | Stage::Blind | Stage::Refused(_) | Stage::UntilClose =
-                self.side(peer).stage
-            {
-                break;
+            match self.side(peer).stage {
+                Stage::Tunnel | Stage::UntilClose => {
+                    if self.h2c.is_none() {
+                        self.side_mut(peer).add(rest.len());
+                    }
+                    break;
+                }
+                Stage::Blind | Stage::Refused(_) => break,
+                _ => {}
             }
         }
         rest.len()
@@ -43,7 +48,7 @@ impl Observer {
             }
             _ => {
                 let progress = side.body(bytes, is_strict)?;
-                side.message = side.message.saturating_add(progress.used as u64);
+                side.add(progress.used);
                 if let Some(grpc_status) = progress.end {
                     self.message_end(peer, grpc_status, sink);
                 }
@@ -148,7 +153,7 @@ impl Observer {
                 let Some(response) = parse::response(bytes, self.is_strict, &mut scratch)? else {
                     return Ok(None);
                 };
-                self.server.message = self.server.message.saturating_add(response.len as u64);
+                self.server.add(response.len);
                 self.response(&response, sink)?;
                 Ok(Some(response.len))
             }
@@ -221,7 +226,10 @@ impl Observer {
                     settings: std::mem::take(&mut self.settings),
                     client,
                     server: 0,
+                    measures: [self.client.message, self.server.message],
                 }));
+            } else {
+                self.client.add(client.len());
             }
         }
     }
@@ -247,7 +255,7 @@ impl Observer {
         self.is_asking = false;
         self.client.stage = Stage::Head;
         let Some((id, asked)) = self.exchanges.last() else { return };
-        sink.measured(id, Peer::Client, std::mem::take(&mut self.client.message));
+        sink.measured(id, Peer::Client, self.client.message);
         sink.event(Event::RequestEnd { id });
         if matches!(self.server.stage, Stage::Tunnel) {
             self.client.stage = Stage::Tunnel;
@@ -265,7 +273,8 @@ impl Observer {
         self.server.stage = Stage::Head;
         let Some((id, _)) = self.exchanges.first() else { return };
         let grpc_status = trailer.or(self.grpc_status.take());
-        sink.measured(id, Peer::Server, std::mem::take(&mut self.server.message));
+        self.measure(sink);
+        self.server.message = 0;
         sink.event(Event::ResponseEnd { id, grpc_status });
         if !(self.is_asking && self.exchanges.len() == 1) {
             self.exchanges.close_first();
@@ -281,8 +290,20 @@ impl Observer {
         self.exchanges.first().filter(|_| !self.is_answered_early)
     }
 
+    /// Tells how many bytes have passed of the messages that have begun and not ended, and of a tunnel.
+    pub(super) fn measure(&self, sink: &mut dyn Sink) {
+        if let Some((id, _)) = self.awaited() {
+            sink.measured(id, Peer::Server, self.server.passed(self.is_strict));
+        }
+        let is_on_its_way = self.is_asking || matches!(self.client.stage, Stage::Tunnel);
+        if let Some((id, _)) = self.exchanges.last().filter(|_| is_on_its_way) {
+            sink.measured(id, Peer::Client, self.client.passed(self.is_strict));
+        }
+    }
+
     /// Ends all exchanges that the connection's end leaves open.
     pub(super) fn reset_all(&mut self, sink: &mut dyn Sink) {
+        self.measure(sink);
         let by = self.first_end.unwrap_or(Peer::Server);
         while let Some(id) = self.exchanges.close_first() {
             sink.event(Event::Reset { id, by, code: 0 });
@@ -292,12 +313,13 @@ impl Observer {
 
     /// The thread is lost at something of which `unsettled` bytes are here.
     pub(super) fn lose(&mut self, peer: Peer, reason: Reason, unsettled: usize, sink: &mut dyn Sink) {
-        let side = self.side_mut(peer);
-        if matches!(side.stage, Stage::Blind) {
+        if matches!(self.side(peer).stage, Stage::Blind) {
             return;
         }
-        side.gather.take();
         if self.is_strict {
+            let side = self.side_mut(peer);
+            side.message = side.passed(true);
+            side.gather.take();
             let begun = self.side(peer).is_in_body();
             self.side_mut(peer).stage = Stage::Refused(unsettled);
             // The client's fault is answered when all before it is: a server's fault in that is the more pressing.
@@ -306,6 +328,7 @@ impl Observer {
             }
             return;
         }
+        self.measure(sink);
         for side in [&mut self.client, &mut self.server] {
             side.gather.take();
             side.stage = Stage::Blind;

@@ -169,15 +169,16 @@ impl Observer {
     }
 
     /// Whether the connection stands between messages: no exchange is open, no message has begun on either side, and it is
-    /// still HTTP/1. It may be closed here.
+    /// still HTTP/1. It may be closed here. Empty lines, or half of one, begin no message.
     pub fn is_at_boundary(&self) -> bool {
-        let is_idle = |side: &Side| matches!(side.stage, Stage::Head) && side.gather.is_empty();
+        let is_blank = |side: &Side| matches!(side.gather.bytes(), b"" | b"\r");
+        let is_idle = |side: &Side| matches!(side.stage, Stage::Head) && is_blank(side);
         self.open() == 0 && is_idle(&self.client) && is_idle(&self.server)
     }
 
     /// Whether it is as [`Observer::new`] makes one: between messages, and nothing of the past matters.
     pub fn is_as_new(&self) -> bool {
-        let is_clean = |side: &Side| !side.is_ended && !side.is_blank_seen;
+        let is_clean = |side: &Side| !side.is_ended && !side.is_blank_seen && side.gather.is_empty();
         self.is_at_boundary() && is_clean(&self.client) && is_clean(&self.server) && self.fault.is_none()
     }
 

@@ -11,4 +11,6 @@ mod labs;
 mod lines;
 #[path = "access_log/play.rs"]
 mod play;
+#[path = "access_log/streams.rs"]
+mod streams;
 mod support;

@@ -61,14 +61,14 @@ pub enum Event<'a> {
         /// The exchange.
         id: Id,
     },
-    /// An interim response: 1xx other than 101.
+    /// An interim response: 1xx other than 101; and a 101 to `Upgrade: h2c`, whose final response comes in HTTP/2.
     Informational {
         /// The exchange.
         id: Id,
         /// Its status.
         status: u16,
     },
-    /// The final response's head is complete (101 and a CONNECT's 2xx among them).
+    /// The final response's head is complete (a CONNECT's 2xx and all other 101 among them).
     Response {
         /// The exchange.
         id: Id,

@@ -3,6 +3,8 @@
 
 use std::io::{Read, Write};
 
+use rustix::process::Signal;
+
 use crate::lines::{read, wait_for};
 use crate::play::{Line, Step, c, expect, s};
 use crate::support::servers::forward;
@@ -262,4 +264,37 @@ fn answers_of_waysides_own() {
         &["json", "status", "error", "request_bytes", "response_bytes"],
     );
     assert_eq!(found, [format!("400|chunk|{}|{}", request.len(), answer.len())]);
+}
+
+/// wayside ends what is open: at a time-out, or with itself.
+#[test]
+fn time_outs() {
+    let answer = join(&[LENGTH, "12345"]);
+    for args in
+        [&["--idle-timeout", "300ms"][..], &["--drain-timeout", "300ms"], &["--half-close-timeout", "300ms"]]
+    {
+        let mut tunnel = Tunnel::new(&[&["--access-log", "json"], args].concat());
+        let (mut client, mut server) = tunnel.pair();
+        client.write_all(GET).expect("to ask");
+        server.read_exact(&mut vec![0; G]).expect("the request");
+        server.write_all(answer.as_bytes()).expect("to answer");
+        client.read_exact(&mut vec![0; answer.len()]).expect("a part of the answer");
+        let error = match args[0] {
+            "--drain-timeout" => {
+                tunnel.wayside.signal(Signal::TERM);
+                assert_eq!(tunnel.wayside.wait(LIMIT).expect("it ends").code(), Some(0));
+                "closed"
+            }
+            "--half-close-timeout" => {
+                finish(&client);
+                "client_closed"
+            }
+            _ => "closed",
+        };
+        let log = wait_for(&tunnel.wayside, 1);
+        let found = ["status", "error", "request_bytes", "response_bytes"].map(|key| field(&log, key));
+        let wanted = ["200", error, &G.to_string(), &answer.len().to_string()].map(|it| Some(it.to_owned()));
+        assert_eq!(found, wanted, "{args:?}");
+        assert_eq!(log.matches('\n').count(), 1, "{log}");
+    }
 }

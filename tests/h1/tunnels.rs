@@ -185,7 +185,7 @@ fn h2c_is_told_with_both_sides_bytes() {
             let measures = [request.len() as u64, head.len() as u64];
             let expected = H2c { id: Id(0), settings, client: early.to_vec(), server: behind, measures };
             assert_eq!(told, Some(expected), "cut at {cut}");
-            assert_eq!(events, ["> 0 GET [h] /", ">| 0", "< 0 101", "tunnel 0"]);
+            assert_eq!(events, ["> 0 GET [h] /", ">| 0", "<i 0 101"]);
         }
     }
 }

@@ -190,10 +190,18 @@ impl Observer {
             sink.event(Event::Informational { id, status });
             return Ok(());
         }
+        if status == 101
+            && response.is_h2c
+            && asked.has(Asked::H2C)
+            && matches!(self.client.stage, Stage::Wait)
+        {
+            self.switch(id, sink);
+            return Ok(());
+        }
         self.grpc_status = response.grpc_status;
         sink.event(Event::Response { id, status, grpc_status: response.grpc_status });
         if is_tunnel {
-            self.tunnel(id, status == 101 && asked.has(Asked::H2C) && response.is_h2c, sink);
+            self.tunnel(id, sink);
             return Ok(());
         }
         self.exchanges.settle_first();
@@ -214,24 +222,28 @@ impl Observer {
     }
 
     /// The exchange becomes a tunnel; the client's direction only once its request has ended.
-    fn tunnel(&mut self, id: Id, is_h2c: bool, sink: &mut dyn Sink) {
+    fn tunnel(&mut self, id: Id, sink: &mut dyn Sink) {
         sink.event(Event::Tunnel { id });
         self.server.stage = Stage::Tunnel;
         if matches!(self.client.stage, Stage::Wait) {
             self.client.stage = Stage::Tunnel;
-            let client = self.client.gather.take();
-            if is_h2c {
-                self.h2c = Some(Box::new(H2c {
-                    id,
-                    settings: std::mem::take(&mut self.settings),
-                    client,
-                    server: 0,
-                    measures: [self.client.message, self.server.message],
-                }));
-            } else {
-                self.client.add(client.len());
-            }
+            let early = self.client.gather.take();
+            self.client.add(early.len());
         }
+    }
+
+    /// The connection becomes HTTP/2, where the response is to come.
+    fn switch(&mut self, id: Id, sink: &mut dyn Sink) {
+        sink.event(Event::Informational { id, status: 101 });
+        self.server.stage = Stage::Tunnel;
+        self.client.stage = Stage::Tunnel;
+        self.h2c = Some(Box::new(H2c {
+            id,
+            settings: std::mem::take(&mut self.settings),
+            client: self.client.gather.take(),
+            server: 0,
+            measures: [self.client.message, self.server.message],
+        }));
     }
 
     /// No tunnel: what waited behind the request that is answered is HTTP.

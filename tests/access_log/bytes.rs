@@ -101,7 +101,7 @@ fn whole_exchanges() {
 #[test]
 fn tunnels() {
     let large = vec![b'l'; 3 << 20];
-    let begun = vec![c(WS), s(join(&[SWITCH, "\x01"])), c("abc"), s("de")];
+    let begun = [c(WS), s(join(&[SWITCH, "\x01"])), c("abc"), s("de")];
     let then = |steps: &[Step]| [&begun[..], steps].concat();
     let (up, down) = (WS.len() + 3, SWITCH.len() + 3);
     hold(&[
@@ -276,7 +276,7 @@ fn time_outs() {
         let mut tunnel = Tunnel::new(&[&["--access-log", "json"], args].concat());
         let (mut client, mut server) = tunnel.pair();
         client.write_all(GET).expect("to ask");
-        server.read_exact(&mut vec![0; G]).expect("the request");
+        server.read_exact(&mut [0; G]).expect("the request");
         server.write_all(answer.as_bytes()).expect("to answer");
         client.read_exact(&mut vec![0; answer.len()]).expect("a part of the answer");
         let error = match args[0] {

@@ -93,7 +93,7 @@ fn whole_exchanges() {
     ];
     let lines = [(200, "", f(CALL.len()) + f(12), ANSWERED + f(9) + f(STATUS.len()))];
     expect("gRPC", &begun(&call), &lines, None);
-    let only = [&OK[..], STATUS].concat();
+    let only = [OK, STATUS].concat();
     let failed = [c(head(0, 1, CALL)), c(data(END, 1, 12)), s(head(END, 1, &only))];
     expect("trailers only", &begun(&failed), &[(200, "", f(CALL.len()) + f(12), f(only.len()))], None);
     // RFC 8441: the stream is the tunnel.

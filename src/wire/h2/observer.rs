@@ -113,11 +113,7 @@ impl Observer {
 
     /// Whether a frame of ours could be put behind what `from` has sent so far. Never once blind.
     pub fn is_at_frame_boundary(&self, from: Peer) -> bool {
-        let side = match from {
-            Peer::Client => &self.client,
-            Peer::Server => &self.server,
-        };
-        !self.is_blind && side.reader.is_at_boundary()
+        !self.is_blind && self.side(from).reader.is_at_boundary()
     }
 
     /// The highest stream that the client has opened, 0 for none: what a GOAWAY of ours names.
@@ -149,18 +145,19 @@ impl Observer {
         side(&self.client) + side(&self.server) + self.streams.owned()
     }
 
-    fn side(&mut self, peer: Peer) -> &mut Side {
-        match peer {
-            Peer::Client => &mut self.client,
-            Peer::Server => &mut self.server,
-        }
+    fn side(&self, peer: Peer) -> &Side {
+        if peer == Peer::Client { &self.client } else { &self.server }
+    }
+
+    fn side_mut(&mut self, peer: Peer) -> &mut Side {
+        if peer == Peer::Client { &mut self.client } else { &mut self.server }
     }
 
     fn skipped(&mut self, from: Peer, count: u64, scratch: &mut Scratch, sink: &mut dyn Sink) {
         if self.is_blind {
             return;
         }
-        match self.side(from).reader.skipped(count) {
+        match self.side_mut(from).reader.skipped(count) {
             Ok(()) => self.look(from, &[], scratch, sink),
             Err(lost) => self.lose(lost, sink),
         }
@@ -168,7 +165,7 @@ impl Observer {
 
     fn look(&mut self, from: Peer, mut bytes: &[u8], scratch: &mut Scratch, sink: &mut dyn Sink) {
         while !self.is_blind {
-            let step = match self.side(from).reader.next(&mut bytes, scratch) {
+            let step = match self.side_mut(from).reader.next(&mut bytes, scratch) {
                 Ok(Some(item)) => self.item(from, item, scratch, sink),
                 Ok(None) => return,
                 Err(lost) => Err(lost),
@@ -199,9 +196,9 @@ impl Observer {
             Peer::Server => Peer::Client,
         };
         match item {
-            Item::TableSize(size) => self.side(to).decoder.offer(size),
-            Item::Settings => self.side(to).decoder.offered()?,
-            Item::Acknowledged => self.side(from).decoder.acknowledged(),
+            Item::TableSize(size) => self.side_mut(to).decoder.offer(size),
+            Item::Settings => self.side_mut(to).decoder.offered()?,
+            Item::Acknowledged => self.side_mut(from).decoder.acknowledged(),
             Item::Block(opened, block) => self.block(from, opened, block, scratch, sink)?,
             Item::Data { stream, is_end, bytes } => {
                 self.check_opened(stream)?;
@@ -396,11 +393,7 @@ impl Observer {
 
     /// Tells how many bytes a stream has had from `by`.
     fn measured(&self, stream: &Stream, by: Peer, sink: &mut dyn Sink) {
-        let [request, response] = stream.bytes;
-        let (whole, side) = match by {
-            Peer::Client => (request, &self.client),
-            Peer::Server => (response, &self.server),
-        };
-        sink.measured(stream.id, by, whole.saturating_add(side.reader.passed(stream.number)));
+        let passed = self.side(by).reader.passed(stream.number);
+        sink.measured(stream.id, by, stream.bytes(by).saturating_add(passed));
     }
 }

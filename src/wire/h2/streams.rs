@@ -22,10 +22,16 @@ pub(super) struct Stream {
     /// `grpc-status` so far.
     pub(super) grpc_status: Option<u32>,
     /// Bytes of the request's complete frames, and of the response's.
-    pub(super) bytes: [u64; 2],
+    bytes: [u64; 2],
 }
 
 impl Stream {
+    /// Bytes of the complete frames from that side.
+    pub(super) fn bytes(&self, from: Peer) -> u64 {
+        let [request, response] = self.bytes;
+        if from == Peer::Client { request } else { response }
+    }
+
     /// So many more bytes from that side.
     pub(super) fn add(&mut self, from: Peer, bytes: u64) {
         let [request, response] = &mut self.bytes;

@@ -75,17 +75,48 @@ pub struct Exchange {
     pub is_grpc: bool,
     /// The outcome stands in the metrics; what is left is the exchange's end.
     pub is_counted: bool,
+    /// The request's last byte has passed.
+    pub request_ended: bool,
+    /// The response's last byte has passed.
+    pub response_ended: bool,
+    /// `grpc-status` of a response that has ended.
+    pub grpc_status: Option<u32>,
     /// For the access log only.
     pub line: Option<Box<Line>>,
+}
+
+impl Exchange {
+    /// One whose request's head is complete.
+    pub fn begin(
+        series: Option<HttpId>,
+        began: Moment,
+        version: Version,
+        is_grpc: bool,
+        line: Option<Box<Line>>,
+    ) -> Exchange {
+        Exchange {
+            series,
+            began,
+            latency: None,
+            status: 0,
+            version,
+            is_grpc,
+            is_counted: false,
+            request_ended: false,
+            response_ended: false,
+            grpc_status: None,
+            line,
+        }
+    }
 }
 
 /// What the access log wants of a request's head, and of both messages.
 #[derive(Debug)]
 pub struct Line {
-    /// Bytes of the request, where they are known.
-    pub request_bytes: Option<u64>,
-    /// Bytes of the response, where they are known.
-    pub response_bytes: Option<u64>,
+    /// Bytes of the request that have passed, at its end or whenever they were told last.
+    pub request_bytes: u64,
+    /// The same for the response.
+    pub response_bytes: u64,
     /// The same as the exchange has, by the wall clock.
     pub began: SystemTime,
     /// The method.
@@ -117,7 +148,7 @@ impl Lines {
     pub fn begin(&mut self, head: &RequestHead<'_>) -> Box<Line> {
         let old = self.free.pop();
         let mut line = old.unwrap_or_else(|| Box::new(Line::new()));
-        (line.request_bytes, line.response_bytes, line.began) = (None, None, SystemTime::now());
+        (line.request_bytes, line.response_bytes, line.began) = (0, 0, SystemTime::now());
         copy(head.method, FIELD, &mut line.method);
         copy(head.authority, FIELD, &mut line.authority);
         copy(head.target, TARGET, &mut line.target);
@@ -137,7 +168,7 @@ impl Lines {
 impl Line {
     fn new() -> Line {
         let [method, authority, target, user_agent, referer] = Default::default();
-        let (request_bytes, response_bytes, began) = (None, None, SystemTime::UNIX_EPOCH);
+        let (request_bytes, response_bytes, began) = (0, 0, SystemTime::UNIX_EPOCH);
         Line { request_bytes, response_bytes, began, method, authority, target, user_agent, referer }
     }
 }
@@ -157,8 +188,7 @@ mod tests {
         let mut metrics = Metrics::new();
         let target = metrics.target(Direction::Inbound, &addr);
         let (series, began, version) = (Some(metrics.http(target, "a")), Moment::NEVER, Version::Http2);
-        let (latency, line) = (None, None);
-        Exchange { series, began, latency, status: 0, version, is_grpc: false, is_counted: false, line }
+        Exchange::begin(series, began, version, false, None)
     }
 
     #[test]

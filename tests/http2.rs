@@ -8,6 +8,8 @@ mod adversary;
 mod count;
 #[path = "http2/drain.rs"]
 mod drain;
+#[path = "http2/drain_load.rs"]
+mod drain_load;
 #[path = "http2/h2spec.rs"]
 mod h2spec;
 #[path = "http2/tools.rs"]

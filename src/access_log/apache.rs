@@ -16,7 +16,7 @@ pub(super) fn write(out: &mut Vec<u8>, record: &Record<'_>) {
     put(out, &[" ", version(record.version), "\" "]);
     number_or_dash(out, u64::from(record.status));
     out.push(b' ');
-    number_or_dash(out, record.response_bytes.unwrap_or(0));
+    number_or_dash(out, record.response_bytes);
     for header in [record.referer, record.user_agent] {
         put(out, &[" \""]);
         field(out, header, FIELD, Spaces::Kept);

@@ -21,8 +21,8 @@ pub(super) fn write(out: &mut Vec<u8>, record: &Record<'_>) {
     put(out, &[",\"version\":\"", version(record.version), "\""]);
     number(out, "status", (record.status != 0).then_some(u64::from(record.status)));
     number(out, "grpc_status", record.grpc_status.map(u64::from));
-    number(out, "request_bytes", record.request_bytes);
-    number(out, "response_bytes", record.response_bytes);
+    number(out, "request_bytes", Some(record.request_bytes));
+    number(out, "response_bytes", Some(record.response_bytes));
     number(out, "total_ns", Some(u64::try_from(record.duration.as_nanos()).unwrap_or(u64::MAX)));
     cuts.field(out, "user_agent", record.user_agent, FIELD);
     cuts.field(out, "referer", record.referer, FIELD);

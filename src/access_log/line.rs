@@ -39,10 +39,10 @@ pub struct Record<'a> {
     pub version: Version,
     /// The final response's status; 0: there was none.
     pub status: u16,
-    /// The request's bytes as they passed, head and framing included, where that is known.
-    pub request_bytes: Option<u64>,
+    /// The request's bytes as they passed, head and framing included.
+    pub request_bytes: u64,
     /// The same for the response.
-    pub response_bytes: Option<u64>,
+    pub response_bytes: u64,
     /// From the request's complete head to the exchange's end.
     pub duration: Duration,
     /// `user-agent`, or empty.

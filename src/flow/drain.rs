@@ -24,7 +24,7 @@ impl Flow {
         }
         self.has_notice = true;
         if let Err(Fault::Sink(error) | Fault::Source(error)) =
-            self.down.insert(&reply::http2_shutdown(), &mut self.client, kit)
+            self.down.insert(&reply::http2_shutdown(reply::EVERY_STREAM), &mut self.client, kit)
         {
             self.break_side(Side::Client, Some(error));
         }
@@ -39,10 +39,27 @@ impl Flow {
     }
 
     /// Closes a connection between messages, if it is idle or time runs out.
-    pub(super) fn drain(&mut self, kit: &Kit) -> Option<Next> {
+    pub(super) fn drain(&mut self, kit: &mut Kit) -> Option<Next> {
         let hurry_from = kit.hurry_from?;
         let is_time = self.active.plus(IDLE) <= kit.now || hurry_from <= kit.now;
-        (is_time && self.is_between_messages()).then_some(Next::Close(Ending::Drained))
+        if !is_time || !self.is_between_messages() {
+            return None;
+        }
+        self.name_last_stream(kit);
+        Some(Next::Close(Ending::Drained))
+    }
+
+    /// A request that crosses the connection's end may be asked again elsewhere: the client hears that nobody has seen it.
+    fn name_last_stream(&mut self, kit: &mut Kit) {
+        let Observer::Http2(http) = &self.observer else { return };
+        let is_due = self.has_notice && !self.down.ended && http.is_at_frame_boundary(Peer::Server);
+        if !is_due || !self.client.ready.is_writable() {
+            return;
+        }
+        let last = reply::http2_shutdown(http.last_client_stream());
+        // What does not go out now goes nowhere: to wait for it would look like an answer that is cut short.
+        let _ = self.down.insert(&last, &mut self.client, kit);
+        self.down.discard(kit);
     }
 
     fn is_between_messages(&self) -> bool {

@@ -52,11 +52,12 @@ impl Sink for Counter<'_> {
         match event {
             Event::Request { id, head } => self.request(id, &head),
             Event::Response { id, status, .. } => self.response(id, status),
-            Event::ResponseEnd { id, grpc_status } => self.finish(id, grpc_status, ""),
+            Event::RequestEnd { id } => self.request_end(id),
+            Event::ResponseEnd { id, grpc_status } => self.response_end(id, grpc_status),
             Event::Tunnel { id } => self.count(id, None, ""),
             Event::Reset { id, by, code } => {
                 let error = reset(self.version(id), by, code);
-                self.finish(id, None, error);
+                self.finish(id, error);
             }
             Event::Blind { reason } => {
                 self.kit.metrics.blind(self.connection.direction, reason);
@@ -67,7 +68,6 @@ impl Sink for Counter<'_> {
                     asked.interim();
                 }
             }
-            Event::RequestEnd { .. } => {}
         }
     }
 
@@ -78,10 +78,13 @@ impl Sink for Counter<'_> {
     }
 
     fn measured(&mut self, id: Id, by: Peer, bytes: u64) {
+        if !self.kit.access_log.is_on() {
+            return;
+        }
         let Some(line) = self.exchange(id).and_then(|exchange| exchange.line.as_mut()) else { return };
         match by {
-            Peer::Client => line.request_bytes = Some(bytes),
-            Peer::Server => line.response_bytes = Some(bytes),
+            Peer::Client => line.request_bytes = bytes,
+            Peer::Server => line.response_bytes = bytes,
         }
     }
 }
@@ -95,16 +98,8 @@ impl Counter<'_> {
             }
             None => Some(self.begun(head.authority)),
         };
-        let exchange = Exchange {
-            series,
-            began: self.kit.now,
-            latency: None,
-            status: 0,
-            version: head.version,
-            is_grpc: head.is_grpc,
-            is_counted: false,
-            line: self.kit.access_log.is_on().then(|| self.kit.lines.begin(head)),
-        };
+        let line = self.kit.access_log.is_on().then(|| self.kit.lines.begin(head));
+        let exchange = Exchange::begin(series, self.kit.now, head.version, head.is_grpc, line);
         let kit = &mut *self.kit;
         self.http.open.get_or_insert_with(|| kit.spare.pop().unwrap_or_default()).begin(id, exchange);
     }
@@ -165,6 +160,25 @@ impl Counter<'_> {
         }
     }
 
+    fn request_end(&mut self, id: Id) {
+        let Some(exchange) = self.exchange(id) else { return };
+        exchange.request_ended = true;
+        if exchange.response_ended {
+            self.finish(id, "");
+        }
+    }
+
+    /// Counted at once; the line waits for the request's end.
+    fn response_end(&mut self, id: Id, grpc_status: Option<u32>) {
+        self.count(id, grpc_status, "");
+        let Some(exchange) = self.exchange(id) else { return };
+        exchange.response_ended = true;
+        exchange.grpc_status = grpc_status;
+        if exchange.request_ended {
+            self.finish(id, "");
+        }
+    }
+
     /// The outcome is known: it goes into the metrics, once.
     fn count(&mut self, id: Id, grpc_status: Option<u32>, error: &'static str) {
         let Some(exchange) = self.exchange(id).filter(|exchange| !exchange.is_counted) else { return };
@@ -175,12 +189,12 @@ impl Counter<'_> {
         self.kit.metrics.response(series, outcome, latency);
     }
 
-    /// The exchange is over: counted and logged.
-    pub fn finish(&mut self, id: Id, grpc_status: Option<u32>, error: &'static str) {
-        self.count(id, grpc_status, error);
+    /// The exchange is over: counted and logged. `error` says nothing about one whose response has ended.
+    fn finish(&mut self, id: Id, error: &'static str) {
+        self.count(id, None, error);
         let Some(mut exchange) = self.http.open.as_mut().and_then(|all| all.end(id)) else { return };
         if let Some(line) = exchange.line.take() {
-            self.log(&exchange, &line, grpc_status, error);
+            self.log(&exchange, &line, if exchange.response_ended { "" } else { error });
             self.kit.lines.end(line);
         }
     }
@@ -188,13 +202,19 @@ impl Counter<'_> {
     /// All that are open are over.
     pub fn finish_all(&mut self, error: &'static str) {
         while let Some(id) = self.http.open.as_ref().and_then(|all| all.last()) {
-            self.finish(id, None, error);
+            self.finish(id, error);
         }
     }
 
-    /// We answer the first, if there is one, for the upstream, which was not to be had. Those behind it go unanswered.
-    pub fn answer(&mut self, first: Option<Id>, status: u16, error: &'static str) {
-        if let Some(id) = first {
+    /// We answer the first, if there is one and the upstream has not answered it, with so many bytes. Those behind it go
+    /// unanswered.
+    pub fn answer(&mut self, first: Option<Id>, status: u16, bytes: usize, error: &'static str) {
+        if let Some(id) = first
+            && let Some(exchange) = self.exchange(id).filter(|exchange| !exchange.response_ended)
+        {
+            if let Some(line) = &mut exchange.line {
+                line.response_bytes = line.response_bytes.saturating_add(bytes as u64);
+            }
             self.response(id, status);
         }
         self.finish_all(error);
@@ -208,7 +228,7 @@ impl Counter<'_> {
         self.exchange(id).map_or(Version::Http11, |exchange| exchange.version)
     }
 
-    fn log(&mut self, exchange: &Exchange, line: &Line, grpc_status: Option<u32>, error: &'static str) {
+    fn log(&mut self, exchange: &Exchange, line: &Line, error: &'static str) {
         let record = Record {
             began: line.began,
             direction: self.connection.direction,
@@ -226,7 +246,7 @@ impl Counter<'_> {
             referer: &line.referer,
             protocol: if exchange.version == Version::Http2 { "http/2" } else { "http/1" },
             error,
-            grpc_status,
+            grpc_status: exchange.grpc_status,
         };
         self.kit.access_log.write(&record);
     }

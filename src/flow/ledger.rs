@@ -212,9 +212,11 @@ impl Account {
     }
 
     /// The exchanges that are open are cut off.
-    pub fn cut_off(&self, http: &mut Http, kit: &mut Kit) {
+    pub fn cut_off(&self, observer: &mut Observer, http: &mut Http, kit: &mut Kit) {
         let connection = self.connection();
-        Counter { http, asked: None, connection, kit }.finish_all(cut_off(self.first_end));
+        let mut counter = Counter { http, asked: None, connection, kit };
+        observer.close(&mut counter);
+        counter.finish_all(cut_off(self.first_end));
     }
 
     /// The last word: the errno of each side, and all bytes.
@@ -310,7 +312,7 @@ impl Flow {
     /// The last word on a flow, before its sockets close.
     pub fn close(&mut self, ending: Ending, kit: &mut Kit) {
         self.give_up_detection(DecidedBy::Eof, kit);
-        self.account.cut_off(&mut self.http, kit);
+        self.account.cut_off(&mut self.observer, &mut self.http, kit);
         if ending != Ending::Finished {
             self.reset_cut_short();
         }

@@ -79,14 +79,16 @@ impl Flow {
         self.account.first_end(Side::Upstream, How::Refused);
         let cause = self.account.cause();
         match self.observer {
-            Observer::Http1(ref http) => {
+            Observer::Http1(ref mut http) => {
                 let (first, to_head) = (http.first(), http.is_asked_for_head());
                 let status = if cause == "connect timeout" { 504 } else { 502 };
                 kit.count(Counter::AnsweredBadGateway);
+                let answer = reply::Http1 { status, cause, to_head, keep_alive: false }.bytes();
                 let connection = self.account.connection();
-                http::Counter { http: &mut self.http, asked: None, connection, kit }
-                    .answer(first, status, cause);
-                self.answer(&reply::Http1 { status, cause, to_head, keep_alive: false }.bytes(), kit)
+                let mut counter = http::Counter { http: &mut self.http, asked: None, connection, kit };
+                http.close(&mut counter);
+                counter.answer(first, status, answer.len(), cause);
+                self.answer(&answer, kit)
             }
             _ if self.observer.http2().is_some() => self.answer(&reply::http2_goaway(cause), kit),
             _ => self.give_reset(),
@@ -132,12 +134,13 @@ impl Flow {
         kit.metrics.blind(self.account.direction, reason);
         let connection = self.account.connection();
         let mut counter = http::Counter { http: &mut self.http, asked: None, connection, kit };
+        self.observer.close(&mut counter);
         if is_cut_off {
             counter.finish_all(reason);
             return Some(self.give_reset());
         }
-        counter.answer(first, fault.status, reason);
         let answer = reply::Http1 { status: fault.status, cause: reason, to_head, keep_alive: false }.bytes();
+        counter.answer(first, fault.status, answer.len(), reason);
         Some(self.answer(if is_answered { b"" } else { &answer }, kit))
     }
 

@@ -61,14 +61,14 @@ pub enum Event<'a> {
         /// The exchange.
         id: Id,
     },
-    /// An interim response: 1xx other than 101.
+    /// An interim response: 1xx other than 101; and a 101 to `Upgrade: h2c`, whose final response comes in HTTP/2.
     Informational {
         /// The exchange.
         id: Id,
         /// Its status.
         status: u16,
     },
-    /// The final response's head is complete (101 and a CONNECT's 2xx among them).
+    /// The final response's head is complete (a CONNECT's 2xx and all other 101 among them).
     Response {
         /// The exchange.
         id: Id,
@@ -96,7 +96,8 @@ pub enum Event<'a> {
         code: u32,
     },
     /// The exchange has become a tunnel (101, CONNECT): what follows on an HTTP/1 connection is not HTTP. There its
-    /// `ResponseEnd` comes when the server ends its side, its `RequestEnd` with the request itself.
+    /// `RequestEnd` comes with the request itself, its `ResponseEnd` when both sides have ended, or the server has and the
+    /// connection is gone.
     Tunnel {
         /// The exchange.
         id: Id,
@@ -113,8 +114,11 @@ pub trait Sink {
     /// One event. What it borrows is valid only here.
     fn event(&mut self, event: Event<'_>);
 
-    /// Right before `RequestEnd` (the client's) or `ResponseEnd` (the server's): how many bytes that message had, its
-    /// head, framing and, of a response, its interim responses included. Only HTTP/1 tells.
+    /// How many bytes of a message (the client's is the request) have passed. It comes right before the event that ends the
+    /// message or its exchange, and for all that is open before `Blind` and at the connection's end; the last word counts.
+    ///
+    /// HTTP/1: head and framing included, of a response its interim responses too, and all that went through its tunnel.
+    /// HTTP/2: the stream's HEADERS, CONTINUATION and DATA frames, whole.
     fn measured(&mut self, _id: Id, _by: Peer, _bytes: u64) {}
 
     /// Right before `Request`, `Informational` and `Response`: the whole head as it was sent. Only HTTP/1 tells.

@@ -32,7 +32,8 @@
 //! the response says whether it is HTTP. A head that is wrong may be noticed before it is complete.
 //!
 //! How an exchange ends: with the later of `RequestEnd` and `ResponseEnd`; or with `Reset`, by the side that ended first, if
-//! the connection's end cut it short. A tunnel's `ResponseEnd` comes with the server's end.
+//! the connection's end cut it short. A response is over, and counted, with its `ResponseEnd`: an early one before its
+//! request. A tunnel's `ResponseEnd` comes when both sides have ended.
 //!
 //! Memory: one that stands between messages owns no heap, and a message whose head came in one piece needs none.
 

@@ -230,6 +230,15 @@ impl Observer {
         }
     }
 
+    /// The connection is gone, in whatever way: tells how many bytes each open exchange has had.
+    pub fn close(&mut self, sink: &mut dyn Sink) {
+        match self {
+            Observer::Http1(http) => http.close(sink),
+            Observer::Http2(http) => http.close(sink),
+            _ => {}
+        }
+    }
+
     /// Time is up, or a side has ended: what can be said by now.
     pub fn give_up(&mut self, why: DecidedBy, is_strict: bool, sink: &mut dyn Sink) -> Option<Verdict> {
         let verdict = match self {
@@ -325,7 +334,7 @@ impl Observer {
 
     /// `Upgrade: h2c` was answered with 101: what is behind it is HTTP/2.
     fn upgrade(&mut self, h2c: h1::H2c, shown: &[u8], means: &mut Means, sink: &mut dyn Sink) {
-        let mut http = h2::Observer::after_upgrade(h2c.id, &h2c.settings);
+        let mut http = h2::Observer::after_upgrade(h2c.id, &h2c.settings, h2c.measures);
         http.client(&h2c.client, &mut means.scratch, sink);
         let behind = shown.len().saturating_sub(h2c.server);
         http.server(shown.get(behind..).unwrap_or_default(), &mut means.scratch, sink);

@@ -56,10 +56,14 @@ pub fn http2_goaway(cause: &str) -> Vec<u8> {
     bytes
 }
 
-/// A GOAWAY that refuses no stream: the client is asked to open no more (RFC 9113, section 6.8).
-pub fn http2_shutdown() -> Vec<u8> {
+/// The last stream of a GOAWAY that refuses none, not even those that are on their way.
+pub const EVERY_STREAM: u32 = 0x7fff_ffff;
+
+/// A GOAWAY without an error: the client is asked to open no more streams, and those above `last_stream` were not looked at
+/// (RFC 9113, section 6.8).
+pub fn http2_shutdown(last_stream: u32) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(17);
-    goaway(&mut bytes, 0x7fff_ffff, b"");
+    goaway(&mut bytes, last_stream, b"");
     bytes
 }
 

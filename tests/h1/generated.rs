@@ -221,7 +221,14 @@ fn conversation(random: &mut Random, is_strict: bool, has_skips: bool) -> (Run, 
         let until_close = if last.is_tunnel { Some(format!("<| {id}")) } else { None };
         let grpc_in_head =
             last.answer.events.iter().find_map(|event| event.split_once(" grpc=").map(|(_, s)| s.to_owned()));
+        let first_end = *random.pick(&[Peer::Client, Peer::Server]);
+        if last.is_tunnel && first_end == Peer::Client {
+            run.end(Peer::Client);
+        }
         run.end(Peer::Server);
+        if last.is_tunnel && first_end == Peer::Server {
+            run.end(Peer::Client);
+        }
         expected.extend(
             until_close.map(|end| grpc_in_head.map_or(end.clone(), |status| format!("{end} grpc={status}"))),
         );

@@ -52,3 +52,40 @@ fn what_passes_unseen_counts_as_well() {
     observer.server_skipped(1_000_000, &mut measures);
     assert_eq!(measures.0.last(), Some(&(Id(0), Peer::Server, 1_000_000 + head.len() as u64)));
 }
+
+/// What was told last of each side.
+fn last(measures: &Measures) -> [Option<u64>; 2] {
+    [Peer::Client, Peer::Server].map(|by| measures.0.iter().rfind(|it| it.1 == by).map(|it| it.2))
+}
+
+const WS: &str = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\n\r\n";
+const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n";
+
+/// A body until close, a tunnel, an early answer, and a message cut off: all that was shown, at every split.
+#[test]
+fn what_has_no_end_of_its_own_counts_to_the_last_byte() {
+    let close = "HTTP/1.1 200 OK\r\n\r\nuntil close";
+    let (tunnel, half) = (format!("{SWITCH}down"), "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+    let early = "HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n";
+    let rows = [
+        (WS, "", close),
+        (WS, "up", &tunnel),
+        (REQUESTS[0], "", half),
+        (REQUESTS[0], "", &half[..20]),
+        (&REQUESTS[1][..REQUESTS[1].len() - 4], "ell", early),
+    ];
+    for (request, then, response) in rows {
+        for split in 0..=response.len() {
+            let (mut observer, mut measures) = (Observer::new(false), Measures::default());
+            observer.client(request.as_bytes(), &mut measures);
+            for part in [&response.as_bytes()[..split], &response.as_bytes()[split..]] {
+                observer.server(part, &mut measures);
+            }
+            observer.client(then.as_bytes(), &mut measures);
+            observer.server_end(&mut measures);
+            observer.close(&mut measures);
+            let wanted = [request.len() + then.len(), response.len()].map(|len| Some(len as u64));
+            assert_eq!(last(&measures), wanted, "{response:?}, split at {split}");
+        }
+    }
+}

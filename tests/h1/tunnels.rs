@@ -37,8 +37,20 @@ const fn case(
 const TUNNELS: &[Case] = &[
     case(
         "WebSocket",
-        &[C(WS), S(BEHIND), C(b"\x81\x85mask"), S(b"HTTP/1.1 500\r\n\r\n"), ServerEnd],
+        &[C(WS), S(BEHIND), C(b"\x81\x85mask"), S(b"HTTP/1.1 500\r\n\r\n"), ClientEnd, S(b"."), ServerEnd],
         "> 0 GET [h] /chat; >| 0; < 0 101; tunnel 0; <| 0",
+        None,
+    ),
+    case(
+        "WebSocket that the server ends first",
+        &[C(WS), S(BEHIND), ServerEnd, C(b"\x81\x85mask"), ClientEnd],
+        "> 0 GET [h] /chat; >| 0; < 0 101; tunnel 0; <| 0",
+        None,
+    ),
+    case(
+        "WebSocket that only the server has ended",
+        &[C(WS), S(BEHIND), ServerEnd, C(b"\x81\x85mask")],
+        "> 0 GET [h] /chat; >| 0; < 0 101; tunnel 0",
         None,
     ),
     case(
@@ -130,7 +142,7 @@ const TUNNELS: &[Case] = &[
     case(
         "a tunnel's end with the client still in its request",
         &[C(b"POST / HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\nContent-Length: 3\r\n\r\na"), S(SWITCH), ServerEnd],
-        "> 0 POST [h] /; < 0 101; tunnel 0; <| 0; reset 0 Server 0",
+        "> 0 POST [h] /; < 0 101; tunnel 0; <| 0",
         None,
     ),
     case(
@@ -170,9 +182,10 @@ fn h2c_is_told_with_both_sides_bytes() {
             }
             let behind = if cut < head.len() { response.len() - head.len() } else { cut - head.len() };
             let settings = b"AAMAAABkAAQAAP__"[..].into();
-            let expected = H2c { id: Id(0), settings, client: early.to_vec(), server: behind };
+            let measures = [request.len() as u64, head.len() as u64];
+            let expected = H2c { id: Id(0), settings, client: early.to_vec(), server: behind, measures };
             assert_eq!(told, Some(expected), "cut at {cut}");
-            assert_eq!(events, ["> 0 GET [h] /", ">| 0", "< 0 101", "tunnel 0"]);
+            assert_eq!(events, ["> 0 GET [h] /", ">| 0", "<i 0 101"]);
         }
     }
 }

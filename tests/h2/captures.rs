@@ -152,7 +152,7 @@ fn an_upgrade_goes_on_as_stream_one() {
         heads += bytes.drain(..at + 4).count();
     }
     assert!(heads > 200);
-    let start = || Observer::after_upgrade(Id(0), b"AAMAAABkAAQAAP__");
+    let start = || Observer::after_upgrade(Id(0), b"AAMAAABkAAQAAP__", [0; 2]);
     assert_eq!(
         without_port(events(&talk, start)),
         [

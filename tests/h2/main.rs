@@ -6,6 +6,7 @@ mod captures;
 mod encoder;
 mod frames;
 mod hpack;
+mod measured;
 mod mutate;
 mod oracle;
 mod property;

@@ -118,13 +118,13 @@ fn the_settings_of_an_upgrade_count() {
         (b"AA*AAAAA", 0x82, "3 status 200"),
         (b"AAMAAABkAAQAAP__", 0x82, "3 status 200"),
     ] {
-        let mut watch = Watch::new(Observer::after_upgrade(Id(3), settings));
+        let mut watch = Watch::new(Observer::after_upgrade(Id(3), settings, [0; 2]));
         assert_eq!((watch.observer.last_client_stream(), watch.observer.open_exchanges()), (1, 1));
         watch.show(S, &crate::support::settings(&[]));
         watch.show(S, &answer(first));
         assert_eq!(watch.events.first().map(String::as_str), Some(expected), "{settings:?} {first:x}");
     }
-    let mut watch = Watch::new(Observer::after_upgrade(Id(3), b""));
+    let mut watch = Watch::new(Observer::after_upgrade(Id(3), b"", [0; 2]));
     watch.show(C, &preface());
     watch.show(C, &get(3).1);
     assert_eq!(watch.events, ["0 GET a /", "0 sent"]);

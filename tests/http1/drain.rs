@@ -82,3 +82,32 @@ fn idle_connections_are_closed_within_a_second() {
     drop((client, server));
     assert_eq!(tunnel.wayside.wait(LIMIT).expect("it ends").code(), Some(0));
 }
+
+/// Empty lines before a request are nothing (RFC 9112, section 2.2), and half of one neither.
+#[test]
+fn empty_lines_keep_no_connection_open() {
+    for (args, lines) in [(&[][..], ["\r", "\r\n", "\r\n\r"]), (&["--http-strict"], ["\r", "\r\n", "\r\n"])] {
+        let mut tunnel = Tunnel::new(args);
+        let pairs = lines.map(|line| {
+            let (mut client, mut server) = tunnel.pair();
+            client.write_all(GET).expect("to ask");
+            server.read_exact(&mut vec![0; GET.len()]).expect("the request");
+            server.write_all(OK).expect("to answer");
+            client.read_exact(&mut vec![0; OK.len()]).expect("the answer");
+            client.write_all(line.as_bytes()).expect("an empty line");
+            (client, server)
+        });
+        let sent: usize = lines.map(str::len).iter().sum();
+        let read = || tunnel.wayside.metrics().sum("tcp_read_bytes_total", &[("peer", "src")]) as usize;
+        eventually("it has come", LIMIT, || read() == 3 * GET.len() + sent);
+        tunnel.wayside.signal(Signal::TERM);
+        for (client, _server) in &pairs {
+            let mut rest = [0];
+            client.set_read_timeout(Some(Duration::from_millis(1500))).expect("a time-out");
+            let end = (&*client).read(&mut rest);
+            assert!(matches!(end, Ok(0)), "{args:?}: {end:?}");
+        }
+        drop(pairs);
+        assert_eq!(tunnel.wayside.wait(LIMIT).expect("it ends").code(), Some(0));
+    }
+}

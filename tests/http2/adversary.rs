@@ -170,7 +170,7 @@ fn what_goes_too_far_is_carried_on_blind() {
 
 #[test]
 fn settings_that_come_with_an_upgrade_are_followed() {
-    let upgrade = Case { protocol: "http/1", ..case("upgrade", &[("101", "", 1), ("200", "", 3)]) };
+    let upgrade = Case { protocol: "http/1", ..case("upgrade", &[("200", "", 4)]) };
     if let Err(why) = play(&[upgrade]) {
         skipped!("{why}");
     }

@@ -12,20 +12,20 @@ use crate::support::servers::forward;
 use crate::support::*;
 
 const SECOND: Duration = Duration::from_secs(1);
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// What a GOAWAY of ours is: no stream is refused, no error.
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// What the first GOAWAY of ours is: no stream is refused, no error.
 const GOAWAY: &[u8] = b"\0\0\x08\x07\0\0\0\0\0\x7f\xff\xff\xff\0\0\0\0";
 /// A request's head: GET, http, /, no authority.
 const HEAD: &[u8] = b"\x82\x86\x84";
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const SETTINGS: u8 = 4;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const SETTINGS: u8 = 4;
 const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("a small frame").to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
@@ -43,6 +43,15 @@ fn expect_goaway(mut client: &TcpStream) {
     let mut came = vec![0; GOAWAY.len()];
     client.read_exact(&mut came).expect("a GOAWAY");
     assert_eq!(came, GOAWAY);
+}
+
+/// Within `limit` a GOAWAY that names the last stream that was opened, and then the end.
+#[track_caller]
+fn expect_last_word(mut client: &TcpStream, last: u8, limit: Duration) {
+    client.set_read_timeout(Some(limit)).expect("a time-out");
+    let mut came = Vec::new();
+    client.read_to_end(&mut came).expect("an orderly end");
+    assert_eq!(came, frame(7, 0, 0, &[0, 0, 0, last, 0, 0, 0, 0]));
 }
 
 /// A connection whose prefaces have passed.
@@ -71,9 +80,9 @@ fn an_idle_connection_gets_notice_and_is_closed_within_a_second() {
     pass(&other_server, &other, &frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\x88"));
     tunnel.wayside.signal(Signal::TERM);
     let began = Instant::now();
-    for (client, server) in [(client, server), (other, other_server)] {
+    for (client, server, last) in [(client, server, 0), (other, other_server, 1)] {
         expect_goaway(&client);
-        expect_eof(&client, 2 * SECOND);
+        expect_last_word(&client, last, 2 * SECOND);
         expect_eof(&server, 2 * SECOND);
     }
     assert!(began.elapsed() < 3 * SECOND / 2, "{:?}", began.elapsed());
@@ -99,7 +108,7 @@ fn an_open_stream_is_served_to_its_end() {
     let metrics = tunnel.wayside.metrics();
     assert_eq!(metrics.sum("response_total", &[("status_code", "200")]), 2.0);
     assert_eq!(metrics.sum("response_total", &[]), 2.0);
-    expect_eof(&client, 2 * SECOND);
+    expect_last_word(&client, 3, 2 * SECOND);
     expect_eof(&server, 2 * SECOND);
     expect_end(&mut tunnel, SECOND);
 }
@@ -151,7 +160,7 @@ fn notice_never_comes_before_the_servers_settings() {
         for stream in [1, 3] {
             pass(&server, &client, &frame(HEADERS, END_HEADERS | END_STREAM, stream, b"\x88"));
         }
-        expect_eof(&client, 2 * SECOND);
+        expect_last_word(&client, 3, 2 * SECOND);
         drop((client, server));
         expect_end(&mut tunnel, SECOND);
     }

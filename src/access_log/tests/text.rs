@@ -22,8 +22,8 @@ fn what_is_not_known_is_left_out_of_json() {
     let record = Record {
         upstream: None,
         status: 0,
-        request_bytes: None,
-        response_bytes: None,
+        request_bytes: 0,
+        response_bytes: 0,
         grpc_status: Some(14),
         error: "client_reset",
         version: Version::Http2,
@@ -31,7 +31,7 @@ fn what_is_not_known_is_left_out_of_json() {
         ..record()
     };
     let parsed = Parsed::of(&json(&record));
-    for absent in ["target.addr", "status", "request_bytes", "response_bytes", "cut"] {
+    for absent in ["target.addr", "status", "cut"] {
         assert!(!parsed.has(absent), "{absent}");
     }
     for (key, expected) in [("error", "client_reset"), ("version", "HTTP/2.0"), ("direction", "outbound")] {
@@ -45,7 +45,7 @@ fn a_line_of_apache() {
     let from_v6 = Record { client: "[fd00::1]:5".parse().unwrap(), ..record() };
     let nothing = Record {
         status: 0,
-        response_bytes: None,
+        response_bytes: 0,
         user_agent: b"",
         referer: b"",
         method: b"",
@@ -59,7 +59,7 @@ fn a_line_of_apache() {
             r#"127.0.0.1 - - [10/Oct/2000:20:55:36 +0000] "GET /apache_pb.gif?a=b HTTP/1.1" 200 2326 "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)""#,
         ),
         (
-            Record { version: Version::Http2, status: 404, response_bytes: Some(0), ..from_v6 },
+            Record { version: Version::Http2, status: 404, response_bytes: 0, ..from_v6 },
             r#"fd00::1 - - [10/Oct/2000:20:55:36 +0000] "GET /apache_pb.gif?a=b HTTP/2.0" 404 - "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)""#,
         ),
         (nothing, r#"127.0.0.1 - - [10/Oct/2000:20:55:36 +0000] "- - HTTP/1.0" - - "-" "-""#),
@@ -152,8 +152,8 @@ fn the_longest_line_is_as_long_as_we_think() {
         authority: &bytes,
         target: &bytes,
         status: u16::MAX,
-        request_bytes: Some(u64::MAX),
-        response_bytes: Some(u64::MAX),
+        request_bytes: u64::MAX,
+        response_bytes: u64::MAX,
         duration: Duration::MAX,
         user_agent: &bytes,
         referer: &bytes,

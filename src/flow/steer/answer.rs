@@ -59,7 +59,7 @@ impl SteeredFlow {
         let answer = reply::Http1 { status, cause, to_head, keep_alive: is_kept }.bytes();
         let connection = self.account.connection();
         let mut counter = Counter { http: &mut self.http, asked: Some(&mut course.asked), connection, kit };
-        counter.answer(first, status, cause);
+        counter.answer(first, status, answer.len(), cause);
         if !is_kept || !self.down.transit.is_empty() {
             return self.leave(Leave::Farewell(answer));
         }

@@ -164,7 +164,7 @@ impl SteeredFlow {
             kit.backends.end(sent, Outcome::Abandoned(std::time::Duration::ZERO), kit.now);
         }
         self.drop_upstream(kit);
-        self.account.cut_off(&mut self.http, kit);
+        self.account.cut_off(&mut self.observer, &mut self.http, kit);
         if ending != Ending::Finished && self.down.is_cut_short() {
             socket::reset(&self.client.stream);
         }

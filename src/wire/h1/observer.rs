@@ -45,6 +45,8 @@ pub struct H2c {
     pub client: Vec<u8>,
     /// How many of the bytes last shown of the server are HTTP/2: those behind its 101.
     pub server: usize,
+    /// How many bytes of HTTP/1 the request had, and the response: its 101, and what came before that.
+    pub measures: [u64; 2],
 }
 
 impl Observer {
@@ -110,11 +112,6 @@ impl Observer {
         self.is_over
     }
 
-    /// Whether the exchange has become a tunnel: what follows is not HTTP.
-    pub fn is_tunnel(&self) -> bool {
-        matches!(self.server.stage, Stage::Tunnel)
-    }
-
     /// The client's next bytes. Returns how many bytes may pass now, those held back before among them; without
     /// `strict` that is all of them.
     pub fn client(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> usize {
@@ -153,18 +150,24 @@ impl Observer {
     pub fn client_end(&mut self, sink: &mut dyn Sink) {
         self.client.is_ended = true;
         self.first_end.get_or_insert(Peer::Client);
-        if self.is_answered_early && !self.is_blind() {
+        if self.is_blind() {
+            return;
+        }
+        if self.is_answered_early {
             self.reset_all(sink);
+        } else if self.server.is_ended && self.is_tunnel() {
+            self.response_end(None, sink);
         }
     }
 
-    /// The server has sent its last byte. Ends a response that ends so, or a tunnel's; every other exchange still open is
-    /// `Reset` by whoever ended first.
+    /// The server has sent its last byte. Ends a response that ends so, or a tunnel, if the client has ended it too. Every
+    /// other exchange still open is `Reset` by whoever ended first, but for one that only its request keeps open.
     pub fn server_end(&mut self, sink: &mut dyn Sink) {
         self.server.is_ended = true;
         self.first_end.get_or_insert(Peer::Server);
         match self.server.stage {
             Stage::Blind => return,
+            Stage::Tunnel if self.is_tunnel() && !self.client.is_ended => return,
             Stage::UntilClose | Stage::Tunnel => self.response_end(None, sink),
             Stage::Head if self.is_strict && self.server_held() > 0 => {
                 // Whoever refuses it ends its exchange.
@@ -172,7 +175,27 @@ impl Observer {
             }
             _ => {}
         }
-        self.reset_all(sink);
+        if !self.is_answered_early {
+            self.reset_all(sink);
+        }
+    }
+
+    /// The connection is gone, in whatever way. Ends a tunnel that the server has ended; of all else that is open it only
+    /// tells the bytes.
+    pub fn close(&mut self, sink: &mut dyn Sink) {
+        if self.is_blind() {
+            return;
+        }
+        if self.server.is_ended && self.is_tunnel() {
+            self.response_end(None, sink);
+        } else {
+            self.measure(sink);
+        }
+    }
+
+    /// Whether both directions are a tunnel: what follows is not HTTP.
+    pub fn is_tunnel(&self) -> bool {
+        matches!((&self.client.stage, &self.server.stage), (Stage::Tunnel, Stage::Tunnel))
     }
 
     /// How many of the client's next bytes have nothing in them to look at: the rest of a body or chunk of known length,
@@ -197,15 +220,16 @@ impl Observer {
     }
 
     /// Whether the connection stands between messages: no exchange is open, no message has begun on either side, and it is
-    /// still HTTP/1. It may be closed here.
+    /// still HTTP/1. It may be closed here. Empty lines, or half of one, begin no message.
     pub fn is_at_boundary(&self) -> bool {
-        let is_idle = |side: &Side| matches!(side.stage, Stage::Head) && side.gather.is_empty();
+        let is_blank = |side: &Side| matches!(side.gather.bytes(), b"" | b"\r");
+        let is_idle = |side: &Side| matches!(side.stage, Stage::Head) && is_blank(side);
         self.open() == 0 && is_idle(&self.client) && is_idle(&self.server)
     }
 
     /// Whether it is as [`Observer::new`] makes one: between messages, and nothing of the past matters.
     pub fn is_as_new(&self) -> bool {
-        let is_clean = |side: &Side| !side.is_ended && !side.is_blank_seen;
+        let is_clean = |side: &Side| !side.is_ended && !side.is_blank_seen && side.gather.is_empty();
         let is_free = !self.is_over && self.fault.is_none();
         self.is_at_boundary() && is_clean(&self.client) && is_clean(&self.server) && is_free
     }

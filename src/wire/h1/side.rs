@@ -67,7 +67,8 @@ pub(super) struct Side {
     pub(super) is_blank_seen: bool,
     /// It has sent its last byte.
     pub(super) is_ended: bool,
-    /// Bytes of the message that has begun.
+    /// Bytes of the message that has begun, from its head's end on; of a client between two, those of the last. Those of a
+    /// tunnel belong to the message that has made it.
     pub(super) message: u64,
 }
 
@@ -95,6 +96,23 @@ impl Side {
             Stage::DataEnd(has_cr) => usize::from(has_cr),
             Stage::Refused(count) => count,
             _ => 0,
+        }
+    }
+
+    /// So many more bytes of the message.
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.message = self.message.saturating_add(bytes as u64);
+    }
+
+    /// How many bytes of the message that has begun have passed.
+    pub(super) fn passed(&self, is_strict: bool) -> u64 {
+        let held = self.unsettled() as u64;
+        match self.stage {
+            Stage::Head if !is_strict => self.message.saturating_add(held),
+            Stage::Size(_) | Stage::DataEnd(_) | Stage::Trailers if is_strict => {
+                self.message.saturating_sub(held)
+            }
+            _ => self.message,
         }
     }
 

@@ -23,10 +23,15 @@ impl Observer {
                 Err(reason) => self.lose(peer, reason, before.saturating_add(rest.len()), sink),
             }
             // All the rest is of one kind.
-            if let Stage::Tunnel | Stage::Blind | Stage::Refused(_) | Stage::UntilClose =
-                self.side(peer).stage
-            {
-                break;
+            match self.side(peer).stage {
+                Stage::Tunnel | Stage::UntilClose => {
+                    if self.h2c.is_none() {
+                        self.side_mut(peer).add(rest.len());
+                    }
+                    break;
+                }
+                Stage::Blind | Stage::Refused(_) => break,
+                _ => {}
             }
         }
         rest.len()
@@ -46,7 +51,7 @@ impl Observer {
             }
             _ => {
                 let progress = side.body(bytes, is_strict)?;
-                side.message = side.message.saturating_add(progress.used as u64);
+                side.add(progress.used);
                 if let Some(grpc_status) = progress.end {
                     self.message_end(peer, grpc_status, sink);
                 }
@@ -152,7 +157,7 @@ impl Observer {
                 let Some(response) = parse::response(bytes, self.is_strict, &mut scratch)? else {
                     return Ok(None);
                 };
-                self.server.message = self.server.message.saturating_add(response.len as u64);
+                self.server.add(response.len);
                 sink.head(peer, bytes.get(..response.len).unwrap_or(bytes));
                 self.response(&response, sink)?;
                 Ok(Some(response.len))
@@ -190,10 +195,18 @@ impl Observer {
             sink.event(Event::Informational { id, status });
             return Ok(());
         }
+        if status == 101
+            && response.is_h2c
+            && asked.has(Asked::H2C)
+            && matches!(self.client.stage, Stage::Wait)
+        {
+            self.switch(id, sink);
+            return Ok(());
+        }
         self.grpc_status = response.grpc_status;
         sink.event(Event::Response { id, status, grpc_status: response.grpc_status });
         if is_tunnel {
-            self.tunnel(id, status == 101 && asked.has(Asked::H2C) && response.is_h2c, sink);
+            self.tunnel(id, sink);
             return Ok(());
         }
         self.exchanges.settle_first();
@@ -214,21 +227,28 @@ impl Observer {
     }
 
     /// The exchange becomes a tunnel; the client's direction only once its request has ended.
-    fn tunnel(&mut self, id: Id, is_h2c: bool, sink: &mut dyn Sink) {
+    fn tunnel(&mut self, id: Id, sink: &mut dyn Sink) {
         sink.event(Event::Tunnel { id });
         self.server.stage = Stage::Tunnel;
         if matches!(self.client.stage, Stage::Wait) {
             self.client.stage = Stage::Tunnel;
-            let client = self.client.gather.take();
-            if is_h2c {
-                self.h2c = Some(Box::new(H2c {
-                    id,
-                    settings: std::mem::take(&mut self.settings),
-                    client,
-                    server: 0,
-                }));
-            }
+            let early = self.client.gather.take();
+            self.client.add(early.len());
         }
+    }
+
+    /// The connection becomes HTTP/2, where the response is to come.
+    fn switch(&mut self, id: Id, sink: &mut dyn Sink) {
+        sink.event(Event::Informational { id, status: 101 });
+        self.server.stage = Stage::Tunnel;
+        self.client.stage = Stage::Tunnel;
+        self.h2c = Some(Box::new(H2c {
+            id,
+            settings: std::mem::take(&mut self.settings),
+            client: self.client.gather.take(),
+            server: 0,
+            measures: [self.client.message, self.server.message],
+        }));
     }
 
     /// No tunnel: what waited behind the request that is answered is HTTP.
@@ -252,7 +272,7 @@ impl Observer {
         self.is_asking = false;
         self.client.stage = Stage::Head;
         let Some((id, asked)) = self.exchanges.last() else { return };
-        sink.measured(id, Peer::Client, std::mem::take(&mut self.client.message));
+        sink.measured(id, Peer::Client, self.client.message);
         sink.event(Event::RequestEnd { id });
         if matches!(self.server.stage, Stage::Tunnel) {
             self.client.stage = Stage::Tunnel;
@@ -270,7 +290,8 @@ impl Observer {
         self.server.stage = Stage::Head;
         let Some((id, _)) = self.exchanges.first() else { return };
         let grpc_status = trailer.or(self.grpc_status.take());
-        sink.measured(id, Peer::Server, std::mem::take(&mut self.server.message));
+        self.measure(sink);
+        self.server.message = 0;
         sink.event(Event::ResponseEnd { id, grpc_status });
         if !(self.is_asking && self.exchanges.len() == 1) {
             self.close_first();
@@ -292,8 +313,20 @@ impl Observer {
         self.exchanges.first().filter(|_| !self.is_answered_early)
     }
 
+    /// Tells how many bytes have passed of the messages that have begun and not ended, and of a tunnel.
+    pub(super) fn measure(&self, sink: &mut dyn Sink) {
+        if let Some((id, _)) = self.awaited() {
+            sink.measured(id, Peer::Server, self.server.passed(self.is_strict));
+        }
+        let is_on_its_way = self.is_asking || matches!(self.client.stage, Stage::Tunnel);
+        if let Some((id, _)) = self.exchanges.last().filter(|_| is_on_its_way) {
+            sink.measured(id, Peer::Client, self.client.passed(self.is_strict));
+        }
+    }
+
     /// Ends all exchanges that the connection's end leaves open.
     pub(super) fn reset_all(&mut self, sink: &mut dyn Sink) {
+        self.measure(sink);
         let by = self.first_end.unwrap_or(Peer::Server);
         while let Some(id) = self.exchanges.close_first() {
             sink.event(Event::Reset { id, by, code: 0 });
@@ -303,12 +336,13 @@ impl Observer {
 
     /// The thread is lost at something of which `unsettled` bytes are here.
     pub(super) fn lose(&mut self, peer: Peer, reason: Reason, unsettled: usize, sink: &mut dyn Sink) {
-        let side = self.side_mut(peer);
-        if matches!(side.stage, Stage::Blind) {
+        if matches!(self.side(peer).stage, Stage::Blind) {
             return;
         }
-        side.gather.take();
         if self.is_strict {
+            let side = self.side_mut(peer);
+            side.message = side.passed(true);
+            side.gather.take();
             let begun = self.side(peer).is_in_body();
             self.side_mut(peer).stage = Stage::Refused(unsettled);
             // The client's fault is answered when all before it is: a server's fault in that is the more pressing.
@@ -317,6 +351,7 @@ impl Observer {
             }
             return;
         }
+        self.measure(sink);
         for side in [&mut self.client, &mut self.server] {
             side.gather.take();
             side.stage = Stage::Blind;

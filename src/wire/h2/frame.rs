@@ -135,6 +135,11 @@ impl Head {
         Ok(Head { kind, flags, stream, length })
     }
 
+    /// How many bytes the frame has, this head included.
+    pub(super) fn bytes(&self) -> u64 {
+        HEAD as u64 + u64::from(self.length)
+    }
+
     pub(super) fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }

@@ -9,13 +9,14 @@
 //! - An answer that no client may accept (no valid `:status`, 101, DATA before the head, an end without a final head) is a
 //!   `Reset` by the server with PROTOCOL_ERROR.
 //! - Frames of streams that are over are in flight, and ignored.
+//! - A message's bytes are those of its HEADERS, CONTINUATION and DATA frames, heads and padding included.
 
 use super::decoder::Decoder;
 use super::fields::{Request, Response};
 use super::frame::Lost;
 use super::reader::{Block, Item, Opened, Reader};
 use super::scratch::Scratch;
-use super::streams::Streams;
+use super::streams::{Stream, Streams};
 use super::upgrade;
 use crate::wire::event::{Event, Id, Peer, Sink};
 
@@ -30,7 +31,7 @@ struct Side {
 }
 
 /// Watches one connection. It owns about 500 bytes, the two dynamic tables (4 KiB each unless the peers agree on more) and
-/// 20 bytes for each open exchange.
+/// 40 bytes for each open exchange.
 #[derive(Debug)]
 pub struct Observer {
     client: Side,
@@ -62,10 +63,11 @@ impl Observer {
     }
 
     /// From the first byte behind the 101 of an upgrade to h2c. The request of HTTP/1 goes on as stream 1 and keeps its
-    /// `id`; its head and its end have been told. `settings` is the request's `HTTP2-Settings` as sent.
-    pub fn after_upgrade(id: Id, settings: &[u8]) -> Observer {
+    /// `id`; its head and its end have been told. `settings` is the request's `HTTP2-Settings` as sent, `bytes` what request
+    /// and response have had in HTTP/1.
+    pub fn after_upgrade(id: Id, settings: &[u8], bytes: [u64; 2]) -> Observer {
         let mut observer = Observer::new();
-        observer.streams.adopt(id);
+        observer.streams.adopt(id, bytes);
         if let Some(stream) = observer.streams.find(1) {
             stream.request_ended = true;
         }
@@ -112,11 +114,7 @@ impl Observer {
 
     /// Whether a frame of ours could be put behind what `from` has sent so far. Never once blind.
     pub fn is_at_frame_boundary(&self, from: Peer) -> bool {
-        let side = match from {
-            Peer::Client => &self.client,
-            Peer::Server => &self.server,
-        };
-        !self.is_blind() && side.reader.is_at_boundary()
+        !self.is_blind() && self.side(from).reader.is_at_boundary()
     }
 
     /// The highest stream that the client has opened, 0 for none: what a GOAWAY of ours names.
@@ -127,6 +125,14 @@ impl Observer {
     /// How many exchanges are open. Once blind, how many were.
     pub fn open_exchanges(&self) -> usize {
         self.streams.open_count()
+    }
+
+    /// The connection is gone: tells how many bytes each open exchange has had.
+    pub fn close(&self, sink: &mut dyn Sink) {
+        for stream in self.streams.iter() {
+            self.measured(stream, Peer::Client, sink);
+            self.measured(stream, Peer::Server, sink);
+        }
     }
 
     /// Whether the thread is lost.
@@ -150,18 +156,19 @@ impl Observer {
         side(&self.client) + side(&self.server) + self.streams.owned()
     }
 
-    fn side(&mut self, peer: Peer) -> &mut Side {
-        match peer {
-            Peer::Client => &mut self.client,
-            Peer::Server => &mut self.server,
-        }
+    fn side(&self, peer: Peer) -> &Side {
+        if peer == Peer::Client { &self.client } else { &self.server }
+    }
+
+    fn side_mut(&mut self, peer: Peer) -> &mut Side {
+        if peer == Peer::Client { &mut self.client } else { &mut self.server }
     }
 
     fn skipped(&mut self, from: Peer, count: u64, scratch: &mut Scratch, sink: &mut dyn Sink) {
         if self.is_blind() {
             return;
         }
-        match self.side(from).reader.skipped(count) {
+        match self.side_mut(from).reader.skipped(count) {
             Ok(()) => self.look(from, &[], scratch, sink),
             Err(lost) => self.lose(lost, sink),
         }
@@ -169,7 +176,7 @@ impl Observer {
 
     fn look(&mut self, from: Peer, mut bytes: &[u8], scratch: &mut Scratch, sink: &mut dyn Sink) {
         while !self.is_blind() {
-            let step = match self.side(from).reader.next(&mut bytes, scratch) {
+            let step = match self.side_mut(from).reader.next(&mut bytes, scratch) {
                 Ok(Some(item)) => self.item(from, item, scratch, sink),
                 Ok(None) => return,
                 Err(lost) => Err(lost),
@@ -182,6 +189,7 @@ impl Observer {
 
     /// Goes blind, and lets go of all it owns but the number of open exchanges.
     fn lose(&mut self, lost: Lost, sink: &mut dyn Sink) {
+        self.close(sink);
         let streams = std::mem::take(&mut self.streams);
         *self = Observer { streams: streams.forget(), lost: Some(lost), ..Observer::new() };
         sink.event(Event::Blind { reason: lost.as_str() });
@@ -199,13 +207,13 @@ impl Observer {
             Peer::Server => Peer::Client,
         };
         match item {
-            Item::TableSize(size) => self.side(to).decoder.offer(size),
-            Item::Settings => self.side(to).decoder.offered()?,
-            Item::Acknowledged => self.side(from).decoder.acknowledged(),
+            Item::TableSize(size) => self.side_mut(to).decoder.offer(size),
+            Item::Settings => self.side_mut(to).decoder.offered()?,
+            Item::Acknowledged => self.side_mut(from).decoder.acknowledged(),
             Item::Block(opened, block) => self.block(from, opened, block, scratch, sink)?,
-            Item::Data { stream, is_end } => {
+            Item::Data { stream, is_end, bytes } => {
                 self.check_opened(stream)?;
-                self.data(from, stream, is_end, sink);
+                self.data(from, stream, is_end, bytes, sink);
             }
             Item::Reset { stream, code } => {
                 self.check_opened(stream)?;
@@ -275,6 +283,9 @@ impl Observer {
             let id = self.streams.open(number, head.method == b"CONNECT")?;
             sink.event(Event::Request { id, head });
         }
+        if let Some(stream) = self.streams.find(number) {
+            stream.add(Peer::Client, opened.bytes);
+        }
         if opened.is_end {
             self.request_ended(number, sink);
         }
@@ -292,6 +303,7 @@ impl Observer {
         let Some(stream) = self.streams.find(number).filter(|stream| !stream.response_ended) else {
             return;
         };
+        stream.add(Peer::Server, opened.bytes);
         let id = stream.id;
         let grpc_status = fields.grpc_status;
         if !stream.answered {
@@ -318,10 +330,11 @@ impl Observer {
         }
     }
 
-    fn data(&mut self, from: Peer, number: u32, is_end: bool, sink: &mut dyn Sink) {
+    fn data(&mut self, from: Peer, number: u32, is_end: bool, bytes: u64, sink: &mut dyn Sink) {
         let Some(stream) = self.streams.find(number) else {
             return;
         };
+        stream.add(from, bytes);
         if from == Peer::Server && !stream.answered {
             self.give_up(number, Peer::Server, PROTOCOL_ERROR, sink);
         } else if is_end && from == Peer::Server {
@@ -336,11 +349,12 @@ impl Observer {
             return;
         };
         stream.request_ended = true;
-        let (id, is_over) = (stream.id, stream.response_ended);
-        if is_over {
+        let stream = *stream;
+        if stream.response_ended {
             self.streams.close(number);
         }
-        sink.event(Event::RequestEnd { id });
+        self.measured(&stream, Peer::Client, sink);
+        sink.event(Event::RequestEnd { id: stream.id });
     }
 
     fn response_ended(&mut self, number: u32, sink: &mut dyn Sink) {
@@ -348,11 +362,12 @@ impl Observer {
             return;
         };
         stream.response_ended = true;
-        let (id, grpc_status, is_over) = (stream.id, stream.grpc_status, stream.request_ended);
-        if is_over {
+        let stream = *stream;
+        if stream.request_ended {
             self.streams.close(number);
         }
-        sink.event(Event::ResponseEnd { id, grpc_status });
+        self.measured(&stream, Peer::Server, sink);
+        sink.event(Event::ResponseEnd { id: stream.id, grpc_status: stream.grpc_status });
     }
 
     fn reset(&mut self, from: Peer, number: u32, code: u32, sink: &mut dyn Sink) {
@@ -369,15 +384,27 @@ impl Observer {
         let last = self.goaway.map_or(last, |(before, _)| before.min(last));
         self.goaway = Some((last, code));
         while let Some(stream) = self.streams.take_above(last) {
-            sink.event(Event::Reset { id: stream.id, by: Peer::Server, code });
+            self.given_up(&stream, Peer::Server, code, sink);
         }
     }
 
     fn give_up(&mut self, number: u32, by: Peer, code: u32, sink: &mut dyn Sink) {
         if let Some(stream) = self.streams.find(number) {
-            let id = stream.id;
+            let stream = *stream;
             self.streams.close(number);
-            sink.event(Event::Reset { id, by, code });
+            self.given_up(&stream, by, code, sink);
         }
+    }
+
+    fn given_up(&self, stream: &Stream, by: Peer, code: u32, sink: &mut dyn Sink) {
+        self.measured(stream, Peer::Client, sink);
+        self.measured(stream, Peer::Server, sink);
+        sink.event(Event::Reset { id: stream.id, by, code });
+    }
+
+    /// Tells how many bytes a stream has had from `by`.
+    fn measured(&self, stream: &Stream, by: Peer, sink: &mut dyn Sink) {
+        let passed = self.side(by).reader.passed(stream.number);
+        sink.measured(stream.id, by, stream.bytes(by).saturating_add(passed));
     }
 }

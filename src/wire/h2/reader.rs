@@ -20,6 +20,8 @@ pub(super) enum Item<'a> {
         stream: u32,
         /// It is the stream's last.
         is_end: bool,
+        /// Bytes of the frame, its head included.
+        bytes: u64,
     },
     /// RST_STREAM.
     Reset {
@@ -51,6 +53,8 @@ pub(super) struct Opened {
     pub(super) is_end: bool,
     /// PUSH_PROMISE.
     pub(super) is_promise: bool,
+    /// Bytes of its frame and of those that continue it, as far as they have begun.
+    pub(super) bytes: u64,
 }
 
 /// What the next bytes are.
@@ -127,6 +131,21 @@ impl Reader {
         Ok(())
     }
 
+    /// Bytes that have passed of a DATA frame or header block of `stream` that is not complete.
+    pub(super) fn passed(&self, stream: u32) -> u64 {
+        let left = u64::from(self.left);
+        match self.opened {
+            Some(opened) if opened.stream == stream && !opened.is_promise => {
+                let piece = if self.step == Step::Prelude { self.have } else { 0 };
+                opened.bytes.saturating_sub(left).saturating_add(piece.into())
+            }
+            None if self.step == Step::Skip && self.head.kind == Kind::Data && self.head.stream == stream => {
+                self.head.bytes().saturating_sub(left)
+            }
+            _ => 0,
+        }
+    }
+
     /// Bytes of memory owned.
     pub(super) fn owned(&self) -> usize {
         self.block.capacity()
@@ -148,7 +167,8 @@ impl Reader {
                     }
                     self.step = Step::Head;
                     let Head { kind, stream, .. } = self.head;
-                    (kind == Kind::Data).then(|| Item::Data { stream, is_end: self.head.has(END_STREAM) })
+                    let (is_end, bytes) = (self.head.has(END_STREAM), self.head.bytes());
+                    (kind == Kind::Data).then_some(Item::Data { stream, is_end, bytes })
                 }
                 Step::Fragment => {
                     let length = self.left as usize - usize::from(self.padding);
@@ -296,7 +316,8 @@ impl Reader {
             return Err(Lost::Block);
         }
         let is_promise = kind == Kind::PushPromise;
-        self.opened = Some(Opened { stream, is_promise, is_end: !is_promise && self.head.has(END_STREAM) });
+        let is_end = !is_promise && self.head.has(END_STREAM);
+        self.opened = Some(Opened { stream, is_promise, is_end, bytes: self.head.bytes() });
         self.padding = 0;
         Ok(if self.wanted(Step::Prelude) > 0 { Step::Prelude } else { Step::Fragment })
     }
@@ -305,6 +326,9 @@ impl Reader {
     fn resume(&mut self) -> Result<Step, Lost> {
         if self.head.length as usize > bounds::BLOCK {
             return Err(Lost::Block);
+        }
+        if let Some(opened) = &mut self.opened {
+            opened.bytes = opened.bytes.saturating_add(self.head.bytes());
         }
         self.padding = 0;
         Ok(Step::Fragment)

@@ -3,7 +3,7 @@
 use super::bounds;
 use super::frame::Lost;
 use super::ids::Ids;
-use crate::wire::event::Id;
+use crate::wire::event::{Id, Peer};
 
 /// An open exchange.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,23 @@ pub(super) struct Stream {
     is_gone: bool,
     /// `grpc-status` so far.
     pub(super) grpc_status: Option<u32>,
+    /// Bytes of the request's complete frames, and of the response's.
+    bytes: [u64; 2],
+}
+
+impl Stream {
+    /// Bytes of the complete frames from that side.
+    pub(super) fn bytes(&self, from: Peer) -> u64 {
+        let [request, response] = self.bytes;
+        if from == Peer::Client { request } else { response }
+    }
+
+    /// So many more bytes from that side.
+    pub(super) fn add(&mut self, from: Peer, bytes: u64) {
+        let [request, response] = &mut self.bytes;
+        let sum = if from == Peer::Client { request } else { response };
+        *sum = sum.saturating_add(bytes);
+    }
 }
 
 /// In the order of their numbers, which is the order of opening: a client's numbers only rise. So a stream is
@@ -60,17 +77,22 @@ impl Streams {
             return Err(Lost::Streams);
         }
         let id = self.ids.take();
-        self.push(number, id, is_connect);
+        self.push(number, id, is_connect, [0; 2]);
         Ok(id)
     }
 
-    /// Opens stream 1 for an exchange that was begun elsewhere.
-    pub(super) fn adopt(&mut self, id: Id) {
+    /// Opens stream 1 for an exchange that was begun elsewhere, and has had so many bytes there.
+    pub(super) fn adopt(&mut self, id: Id, bytes: [u64; 2]) {
         self.ids.claim(id);
-        self.push(1, id, false);
+        self.push(1, id, false, bytes);
     }
 
-    fn push(&mut self, number: u32, id: Id, is_connect: bool) {
+    /// All that are open.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Stream> {
+        self.list.iter().filter(|stream| !stream.is_gone)
+    }
+
+    fn push(&mut self, number: u32, id: Id, is_connect: bool, bytes: [u64; 2]) {
         self.last = number;
         self.list.push(Stream {
             number,
@@ -81,6 +103,7 @@ impl Streams {
             is_connect,
             is_gone: false,
             grpc_status: None,
+            bytes,
         });
     }
 

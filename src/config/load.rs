@@ -144,6 +144,7 @@ impl Merge {
     }
 
     fn finish(mut self) -> Result<Loaded, Failure> {
+        self.imply();
         self.problems.extend(conflicts::find(&self.config, &self.origins, &self.unsure));
         self.problems.sort_by_key(|problem| problem.at.rank());
         let beyond = self.problems.len().saturating_sub(MOST_PROBLEMS);
@@ -158,6 +159,17 @@ impl Merge {
             return Ok(Loaded { config: self.config, warnings: self.warnings, origins: self.origins });
         }
         Err(Failure { problems: self.problems, warnings: self.warnings })
+    }
+}
+
+impl Merge {
+    /// `http-reuse` shares connections, where lenient framing would be request smuggling: it turns `http-strict` on.
+    fn imply(&mut self) {
+        if self.config.http_reuse && !self.config.http_strict {
+            self.config.http_strict = true;
+            let at = self.origins.get("http-reuse").cloned().unwrap_or_default();
+            self.origins.insert("http-strict", at);
+        }
     }
 }
 

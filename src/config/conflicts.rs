@@ -121,6 +121,32 @@ fn loops(config: &Config, origins: &Origins, listeners: &[Listener<'_>]) -> Vec<
     problems
 }
 
+/// Each server of a backend set that is ourselves. What is said about options in `unsure` is not known.
+pub(super) fn servers(
+    config: &Config,
+    origins: &Origins,
+    places: &[(Origin, Vec<Origin>)],
+    unsure: &BTreeSet<&'static str>,
+) -> Vec<Problem> {
+    let mut listeners = listeners(config, origins);
+    listeners.retain(|listener| !unsure.contains(listener.option));
+    let mut problems = Vec::new();
+    for (set, (_, places)) in config.backends.iter().zip(places) {
+        for (server, at) in set.servers.iter().zip(places) {
+            if let Some(own) = listeners.iter().find(|listener| reaches(&server.target, listener.addr)) {
+                let text = format!(
+                    "backends.{}: {} is our own listener, {}: a loop",
+                    set.name,
+                    server.target,
+                    own.name()
+                );
+                problems.push(Problem { at: at.clone(), text });
+            }
+        }
+    }
+    problems
+}
+
 /// Whether a connection to `target` from this host would end at `listener`. The addresses of the host's interfaces
 /// are not looked at here: the loop guard at accept sees those.
 fn reaches(target: &Target, listener: SocketAddr) -> bool {

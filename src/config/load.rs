@@ -9,6 +9,8 @@ use super::Config;
 use super::conflicts;
 use super::environment;
 use super::file;
+use super::file::tables::Tables;
+use super::listed;
 use super::options::{self, CONFIG, OPTIONS, Opt, Shown};
 use super::problem::{Failure, Origin, Problem};
 use super::value::{self, List};
@@ -32,6 +34,7 @@ pub struct Loaded {
     /// What is odd, but does not keep us from running.
     pub warnings: Vec<String>,
     origins: Origins,
+    tables: Tables,
 }
 
 /// The most problems that are told, one line each; then a last line says how many more there are.
@@ -69,6 +72,7 @@ pub(super) struct Source {
     pub(super) given: Vec<Given>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<String>,
+    pub(super) tables: Tables,
 }
 
 /// Reads all sources, checks every value and merges them.
@@ -81,6 +85,7 @@ pub fn load(sources: Sources) -> Result<Loaded, Failure> {
         None => Source::default(),
     };
     let mut merge = Merge::default();
+    merge.tables = file.tables.clone();
     merge.config.file = path;
     for source in [file, environment, flags(sources.flags)] {
         merge.problems.extend(source.problems);
@@ -114,6 +119,8 @@ struct Merge {
     unsure: BTreeSet<&'static str>,
     problems: Vec<Problem>,
     warnings: Vec<String>,
+    /// Only the file has any.
+    tables: Tables,
 }
 
 impl Merge {
@@ -145,6 +152,17 @@ impl Merge {
 
     fn finish(mut self) -> Result<Loaded, Failure> {
         self.imply();
+        if !self.unsure.contains("forward") {
+            self.problems.extend(listed::look_up(&mut self.tables, &self.config.forwards));
+        }
+        self.config.backends.clone_from(&self.tables.backends);
+        self.config.routes = self.tables.routes.iter().map(|draft| draft.route.clone()).collect();
+        self.problems.extend(conflicts::servers(
+            &self.config,
+            &self.origins,
+            &self.tables.backends_at,
+            &self.unsure,
+        ));
         self.problems.extend(conflicts::find(&self.config, &self.origins, &self.unsure));
         self.problems.sort_by_key(|problem| problem.at.rank());
         let beyond = self.problems.len().saturating_sub(MOST_PROBLEMS);
@@ -156,7 +174,12 @@ impl Merge {
             self.problems.push(more);
         }
         if self.problems.is_empty() {
-            return Ok(Loaded { config: self.config, warnings: self.warnings, origins: self.origins });
+            return Ok(Loaded {
+                config: self.config,
+                warnings: self.warnings,
+                origins: self.origins,
+                tables: self.tables,
+            });
         }
         Err(Failure { problems: self.problems, warnings: self.warnings })
     }
@@ -186,7 +209,15 @@ impl Loaded {
             let places = self.origins.get(option.name).map_or_else(|| "default".to_owned(), |at| places(at));
             lines.push_str(&format!("{mark}{} = {value}  # {places}\n", option.name));
         }
+        lines.push_str(&listed::to_toml(&self.tables, &self.config.forwards));
         lines
+    }
+}
+
+impl Loaded {
+    /// Where a route of [`Config::routes`] was written.
+    pub fn route_place(&self, route: usize) -> String {
+        self.tables.routes.get(route).map_or_else(String::new, |draft| draft.at.place())
     }
 }
 

@@ -79,13 +79,12 @@ pub(super) struct Source {
 pub fn load(sources: Sources) -> Result<Loaded, Failure> {
     let environment = environment::read(&sources.environment);
     let path = sources.config.or_else(|| environment::config(&sources.environment));
-    let file = match &path {
+    let mut file = match &path {
         Some(path) if path.as_os_str().is_empty() => no_file_name(),
         Some(path) => file::read(path),
         None => Source::default(),
     };
-    let mut merge = Merge::default();
-    merge.tables = file.tables.clone();
+    let mut merge = Merge { tables: std::mem::take(&mut file.tables), ..Merge::default() };
     merge.config.file = path;
     for source in [file, environment, flags(sources.flags)] {
         merge.problems.extend(source.problems);

@@ -30,7 +30,7 @@ pub(super) fn read(
         );
         return;
     };
-    if let Some(value) = values.iter().nth(MOST_ROUTES) {
+    if let Some(value) = values.get(MOST_ROUTES) {
         all.too_many("routes", value.span(), values.len(), MOST_ROUTES);
         return;
     }

@@ -118,6 +118,12 @@ fn the_host_field_counts_where_the_target_has_no_authority() {
     assert_eq!(explain(FILE, &inbound).code, Some(1));
     let forward = [&asked[..], &["--explain-listen", "127.0.0.1:18081"]].concat();
     assert_eq!(explain(FILE, &forward).code, Some(1));
+    let all =
+        FILE.replace("127.0.0.1:18081", ":18081").replace("listen = 'outbound'", "listen = '[::]:18081'");
+    for (listen, code) in [(":18081", 0), ("[::]:18081", 0), ("outbound", 1)] {
+        let said = explain(&all, &[&asked[..], &["--explain-listen", listen]].concat());
+        assert_eq!(said.code, Some(code), "{listen}: {said:?}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use crate::config::{Authority, Config, Entry, Loaded, PathMatch, Route};
+use crate::config::{Authority, Config, Entry, Loaded, PathMatch, Route, listen};
 use crate::route::{Asked, Match, Router};
 
 /// What is asked.
@@ -91,7 +91,7 @@ impl From {
         match text {
             "inbound" => Ok(From::Inbound),
             "outbound" => Ok(From::Outbound),
-            _ => text.parse().map(From::Forward).map_err(|_| {
+            _ => listen(text).map(From::Forward).map_err(|_| {
                 "write inbound, outbound or the listen address of a forward, as in 127.0.0.1:8080".to_owned()
             }),
         }

@@ -214,8 +214,8 @@ pub(super) fn port_range(text: &str) -> Result<(u16, u16), String> {
     }
 }
 
-/// `127.0.0.1:8080`, `[::1]:8080`, or `:8080` for `[::]:8080`.
-pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+/// `127.0.0.1:8080`, `[::1]:8080`, or `:8080` for `[::]:8080`. An error says what to write.
+pub fn listen(text: &str) -> Result<SocketAddr, String> {
     listen_addr(text).ok_or_else(|| refuse(text, &LISTEN))
 }
 

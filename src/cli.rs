@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use crate::commands::explain::{Explain, Field, From, Question};
 use crate::config::Sources;
 use crate::config::options::{CONFIG, Group, OPTIONS, Opt};
 
@@ -16,12 +17,18 @@ pub enum Action {
     Run(Sources),
     /// `wayside check`.
     Check(Sources),
+    /// `wayside check --explain`.
+    Explain(Sources, Explain),
     /// A command of a later version, by its name.
     Later(String),
 }
 
 /// Commands that are planned; they say so, and the help does not promise them.
 const LATER: [&str; 3] = ["init", "inject", "doctor"];
+
+const EXPLAIN: &str = "explain";
+const EXPLAIN_HEADER: &str = "explain-header";
+const EXPLAIN_LISTEN: &str = "explain-listen";
 
 const ABOUT: &str =
     "A small transparent TCP proxy: it carries every connection unchanged and finds out what it is";
@@ -39,6 +46,7 @@ Forms:
   Addresses, forwards and ports: several with commas, or the flag again.
 Every option is also an environment variable (WAYSIDE_DETECT_TIMEOUT=10s) and a key of the file
 (detect-timeout = \"10s\"). Flags win over the environment, the environment over the file.
+Routes and backend sets stand in the file only.
 Exit code: 0 a clean end, 1 wrong configuration or failed start, 2 wrong usage or a wrong flag.";
 
 /// Understands the arguments. An error is clap's own: the help, the version, or wrong usage.
@@ -50,7 +58,10 @@ pub fn parse(
     let environment = environment.into_iter().collect();
     Ok(match matches.subcommand() {
         Some(("run", options)) => Action::Run(sources(options, environment)),
-        Some(("check", options)) => Action::Check(sources(options, environment)),
+        Some(("check", options)) => match explain(options) {
+            Some(explain) => Action::Explain(sources(options, environment), explain),
+            None => Action::Check(sources(options, environment)),
+        },
         Some((name, _)) => Action::Later(name.to_owned()),
         // `subcommand_required` keeps us from here.
         None => Action::Later(String::new()),
@@ -71,9 +82,12 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .subcommand(with_options(Command::new("run").about("Run the proxy")))
-        .subcommand(with_options(
-            Command::new("check").about("Check the configuration and print what it comes to, as TOML"),
-        ))
+        .subcommand(
+            with_options(
+                Command::new("check").about("Check the configuration and print what it comes to, as TOML"),
+            )
+            .args(explain_flags()),
+        )
         .subcommands(later)
 }
 
@@ -102,6 +116,37 @@ fn flag(option: &'static Opt) -> Arg {
         return arg.num_args(0..=1).require_equals(true).default_missing_value("true");
     }
     arg
+}
+
+fn explain_flags() -> [Arg; 3] {
+    let arg = |name, metavar, help| {
+        Arg::new(name)
+            .long(name)
+            .value_name(metavar)
+            .help(help)
+            .help_heading("Routes")
+            .allow_hyphen_values(true)
+    };
+    [
+        arg(EXPLAIN, "REQUEST", "Only say its route: \"GET http://host/path\", \"TLS name\"")
+            .action(ArgAction::Append)
+            .value_parser(Question::parse),
+        arg(EXPLAIN_HEADER, "FIELD", "Every such request has it: \"name: value\"")
+            .action(ArgAction::Append)
+            .value_parser(Field::parse)
+            .requires(EXPLAIN),
+        arg(EXPLAIN_LISTEN, "LISTENER", "Of inbound, outbound or a forward's address [default: outbound]")
+            .value_parser(From::parse)
+            .requires(EXPLAIN),
+    ]
+}
+
+fn explain(matches: &ArgMatches) -> Option<Explain> {
+    Some(Explain {
+        questions: matches.get_many(EXPLAIN)?.cloned().collect(),
+        headers: matches.get_many(EXPLAIN_HEADER).into_iter().flatten().cloned().collect(),
+        from: matches.get_one(EXPLAIN_LISTEN).copied().unwrap_or(From::Outbound),
+    })
 }
 
 fn sources(matches: &ArgMatches, environment: Vec<(OsString, OsString)>) -> Sources {

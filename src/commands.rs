@@ -1,4 +1,5 @@
 //! What the program does, one module for each command.
 
 pub mod check;
+pub mod explain;
 pub mod run;

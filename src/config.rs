@@ -6,7 +6,7 @@
 //! | how is a value written? | `value` |
 //! | where does it come from, and which source wins? | [`load`](mod@load), `file`, `environment` |
 //! | which values cannot stand together? | `conflicts` |
-//! | which routes and backend sets are there? | [`routes`] |
+//! | which routes and backend sets are there? | [`routes`], read by `file`, looked up and shown by `listed` |
 //! | which addresses are meant? | [`cidr`] |
 //! | how is the user told? | [`problem`] |
 
@@ -14,6 +14,7 @@ pub mod cidr;
 mod conflicts;
 mod environment;
 mod file;
+mod listed;
 pub mod load;
 pub mod options;
 pub mod problem;
@@ -29,6 +30,7 @@ pub use cidr::{Cidr, Cidrs};
 pub use load::{Loaded, Sources, load};
 pub use problem::{Failure, Origin, Problem};
 pub use routes::{Authority, Backends, Entry, PathMatch, Route, Server};
+pub use value::listen;
 
 /// Everything `wayside run` was told, after flags, environment, file and defaults were merged and checked.
 ///

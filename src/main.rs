@@ -11,6 +11,9 @@ fn main() -> ExitCode {
     match cli::parse(std::env::args_os(), std::env::vars_os()) {
         Ok(Action::Run(sources)) => with(sources, |loaded| commands::run::run(loaded.config)),
         Ok(Action::Check(sources)) => with(sources, |loaded| commands::check::check(&loaded.to_toml())),
+        Ok(Action::Explain(sources, explain)) => {
+            with(sources, |loaded| commands::explain::explain(&loaded, &explain))
+        }
         Ok(Action::Later(name)) => {
             tell(format_args!("wayside {name}: not in this version yet"));
             ExitCode::from(2)
@@ -23,7 +26,7 @@ fn main() -> ExitCode {
 }
 
 /// Does it with the configuration, or says all that is wrong with it.
-fn with(sources: Sources, command: fn(Loaded) -> ExitCode) -> ExitCode {
+fn with(sources: Sources, command: impl FnOnce(Loaded) -> ExitCode) -> ExitCode {
     let outcome = config::load(sources);
     let warnings = match &outcome {
         Ok(loaded) => &loaded.warnings,

@@ -72,7 +72,7 @@ struct Rule {
     listen: Box<[Entry]>,
     path: PathMatch,
     methods: Box<[Box<[u8]>]>,
-    headers: Box<[(Box<str>, Box<[u8]>)]>,
+    headers: Vec<(String, String)>,
     backends: Box<[(BackendId, u16)]>,
     /// Of the weights of `backends`.
     total: u32,
@@ -224,11 +224,7 @@ impl Rule {
             listen: route.listen.as_slice().into(),
             path: route.path.clone(),
             methods: route.methods.iter().map(|method| method.as_bytes().into()).collect(),
-            headers: route
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str().into(), value.as_bytes().into()))
-                .collect(),
+            headers: route.headers.clone(),
             total: backends.iter().map(|&(_, weight)| u32::from(weight)).sum(),
             backends,
         }
@@ -246,7 +242,7 @@ impl Rule {
                 || request.is_some_and(|asked| self.methods.iter().any(|method| **method == *asked.method)))
             && self.headers.iter().all(|(name, value)| {
                 let found = request.and_then(|asked| (asked.header)(name));
-                found.is_some_and(|found| *found == **value)
+                found.is_some_and(|found| *found == *value.as_bytes())
             })
     }
 

@@ -8,5 +8,7 @@ mod docs;
 mod effective;
 #[path = "config/support.rs"]
 mod support;
+#[path = "config/tables.rs"]
+mod tables;
 #[path = "config/usage.rs"]
 mod usage;

@@ -29,6 +29,9 @@ pub(super) fn find(config: &Config, origins: &Origins, unsure: &BTreeSet<&'stati
     if !unsure.contains("forward") {
         problems.extend(loops(config, origins, &listeners));
     }
+    if !unsure.contains("proxy-clients") && !unsure.contains("connect-ports") {
+        problems.extend(open_proxy(config, origins));
+    }
     let all_known =
         ["inbound-listen", "outbound-listen", "forward"].iter().all(|name| !unsure.contains(name));
     if all_known
@@ -63,6 +66,18 @@ fn listeners<'a>(config: &Config, origins: &'a Origins) -> Vec<Listener<'a>> {
         })
     })
     .collect()
+}
+
+/// Whom we let in from elsewhere, without a word about where they may go: an open proxy is not made by leaving out a line.
+fn open_proxy(config: &Config, origins: &Origins) -> Option<Problem> {
+    if origins.contains_key("connect-ports") {
+        return None;
+    }
+    let (index, block) = config.proxy_clients.iter().enumerate().find(|(_, block)| !block.is_loopback())?;
+    let text = format!(
+        "{block} is more than this host, and CONNECT would go to every port; set connect-ports too, as in \"443\""
+    );
+    Some(Problem { at: origin(origins, "proxy-clients", index).clone(), text })
 }
 
 /// Each listener that an earlier one is in the way of.
@@ -102,6 +117,32 @@ fn loops(config: &Config, origins: &Origins, listeners: &[Listener<'_>]) -> Vec<
         };
         let text = format!("{} is our own listener, {}: a loop", forward.target, own.name());
         problems.push(Problem { at: origin(origins, "forward", index).clone(), text });
+    }
+    problems
+}
+
+/// Each server of a backend set that is ourselves. What is said about options in `unsure` is not known.
+pub(super) fn servers(
+    config: &Config,
+    origins: &Origins,
+    places: &[(Origin, Vec<Origin>)],
+    unsure: &BTreeSet<&'static str>,
+) -> Vec<Problem> {
+    let mut listeners = listeners(config, origins);
+    listeners.retain(|listener| !unsure.contains(listener.option));
+    let mut problems = Vec::new();
+    for (set, (_, places)) in config.backends.iter().zip(places) {
+        for (server, at) in set.servers.iter().zip(places) {
+            if let Some(own) = listeners.iter().find(|listener| reaches(&server.target, listener.addr)) {
+                let text = format!(
+                    "backends.{}: {} is our own listener, {}: a loop",
+                    set.name,
+                    server.target,
+                    own.name()
+                );
+                problems.push(Problem { at: at.clone(), text });
+            }
+        }
     }
     problems
 }

@@ -1,5 +1,10 @@
 //! The configuration file: TOML with one key for each option, and where each value stands in it.
 
+mod backends;
+mod criteria;
+mod route;
+pub(super) mod tables;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,9 +15,13 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use self::tables::Draft;
 use super::load::{Given, Source};
 use super::options::{CONFIG, OPTIONS, Opt, find};
 use super::problem::{Origin, Problem, SEE_HELP, nearest, quote};
+
+/// The keys that are tables, not options.
+const TABLES: [&str; 2] = ["backends", "route"];
 
 /// The largest file. A longer one is refused, so that a device or a wrong name cannot fill the memory.
 const LARGEST: u64 = 1 << 20;
@@ -79,10 +88,33 @@ impl<'a> Reader<'a> {
             }
             match find(key.get_ref()) {
                 Some(option) => self.option(option, key_span, value, &mut source),
+                None if TABLES.contains(&key.get_ref().as_ref()) => {}
                 None => source.problems.push(self.unknown(key)),
             }
         }
+        if broken.is_empty() {
+            self.tables(table.get_ref(), &mut source);
+        }
         source
+    }
+
+    /// The backend sets, then the routes that name them.
+    fn tables(&self, table: &DeTable<'_>, source: &mut Source) {
+        if let Some(value) = table.get("backends") {
+            source.tables = backends::read(self, value, &mut source.problems);
+        }
+        if let Some(value) = table.get("route") {
+            route::read(self, value, &mut source.tables, &mut source.problems);
+        }
+        for (index, (set, (at, _))) in
+            source.tables.backends.iter().zip(&source.tables.backends_at).enumerate()
+        {
+            let is_named = |draft: &Draft| draft.route.backends.iter().any(|&(set, _)| set == index);
+            if !source.tables.routes.iter().any(is_named) {
+                let text = format!("{}: backends.{}: no route names it", at.place(), set.name);
+                source.warnings.push(text);
+            }
+        }
     }
 
     /// The parser recovers from most errors, but leaves aside all that follows a line without `=`. Such lines are
@@ -121,7 +153,7 @@ impl<'a> Reader<'a> {
         let text = if name == CONFIG {
             "\"config\" is not for the file; use --config or WAYSIDE_CONFIG".to_owned()
         } else {
-            let names = OPTIONS.iter().map(|option| option.name);
+            let names = OPTIONS.iter().map(|option| option.name).chain(TABLES);
             let hint = nearest(name, names)
                 .map_or_else(|| SEE_HELP.to_owned(), |near| format!("did you mean \"{near}\"?"));
             format!("{} is not an option; {hint}", quote(name))

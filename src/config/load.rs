@@ -9,6 +9,8 @@ use super::Config;
 use super::conflicts;
 use super::environment;
 use super::file;
+use super::file::tables::Tables;
+use super::listed;
 use super::options::{self, CONFIG, OPTIONS, Opt, Shown};
 use super::problem::{Failure, Origin, Problem};
 use super::value::{self, List};
@@ -32,6 +34,7 @@ pub struct Loaded {
     /// What is odd, but does not keep us from running.
     pub warnings: Vec<String>,
     origins: Origins,
+    tables: Tables,
 }
 
 /// The most problems that are told, one line each; then a last line says how many more there are.
@@ -69,18 +72,19 @@ pub(super) struct Source {
     pub(super) given: Vec<Given>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<String>,
+    pub(super) tables: Tables,
 }
 
 /// Reads all sources, checks every value and merges them.
 pub fn load(sources: Sources) -> Result<Loaded, Failure> {
     let environment = environment::read(&sources.environment);
     let path = sources.config.or_else(|| environment::config(&sources.environment));
-    let file = match &path {
+    let mut file = match &path {
         Some(path) if path.as_os_str().is_empty() => no_file_name(),
         Some(path) => file::read(path),
         None => Source::default(),
     };
-    let mut merge = Merge::default();
+    let mut merge = Merge { tables: std::mem::take(&mut file.tables), ..Merge::default() };
     merge.config.file = path;
     for source in [file, environment, flags(sources.flags)] {
         merge.problems.extend(source.problems);
@@ -114,6 +118,8 @@ struct Merge {
     unsure: BTreeSet<&'static str>,
     problems: Vec<Problem>,
     warnings: Vec<String>,
+    /// Only the file has any.
+    tables: Tables,
 }
 
 impl Merge {
@@ -144,6 +150,18 @@ impl Merge {
     }
 
     fn finish(mut self) -> Result<Loaded, Failure> {
+        self.imply();
+        if !self.unsure.contains("forward") {
+            self.problems.extend(listed::look_up(&mut self.tables, &self.config.forwards));
+        }
+        self.config.backends.clone_from(&self.tables.backends);
+        self.config.routes = self.tables.routes.iter().map(|draft| draft.route.clone()).collect();
+        self.problems.extend(conflicts::servers(
+            &self.config,
+            &self.origins,
+            &self.tables.backends_at,
+            &self.unsure,
+        ));
         self.problems.extend(conflicts::find(&self.config, &self.origins, &self.unsure));
         self.problems.sort_by_key(|problem| problem.at.rank());
         let beyond = self.problems.len().saturating_sub(MOST_PROBLEMS);
@@ -155,9 +173,25 @@ impl Merge {
             self.problems.push(more);
         }
         if self.problems.is_empty() {
-            return Ok(Loaded { config: self.config, warnings: self.warnings, origins: self.origins });
+            return Ok(Loaded {
+                config: self.config,
+                warnings: self.warnings,
+                origins: self.origins,
+                tables: self.tables,
+            });
         }
         Err(Failure { problems: self.problems, warnings: self.warnings })
+    }
+}
+
+impl Merge {
+    /// `http-reuse` shares connections, where lenient framing would be request smuggling: it turns `http-strict` on.
+    fn imply(&mut self) {
+        if self.config.http_reuse && !self.config.http_strict {
+            self.config.http_strict = true;
+            let at = self.origins.get("http-reuse").cloned().unwrap_or_default();
+            self.origins.insert("http-strict", at);
+        }
     }
 }
 
@@ -174,7 +208,15 @@ impl Loaded {
             let places = self.origins.get(option.name).map_or_else(|| "default".to_owned(), |at| places(at));
             lines.push_str(&format!("{mark}{} = {value}  # {places}\n", option.name));
         }
+        lines.push_str(&listed::to_toml(&self.tables, &self.config.forwards));
         lines
+    }
+}
+
+impl Loaded {
+    /// Where a route of [`Config::routes`] was written.
+    pub fn route_place(&self, route: usize) -> String {
+        self.tables.routes.get(route).map_or_else(String::new, |draft| draft.at.place())
     }
 }
 

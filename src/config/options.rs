@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::value::{self, Form, List};
-use super::{Config, Forward, Listen, PortSet};
+use super::{Cidr, Cidrs, Config, Forward, Listen, PortSet};
 
 /// Where an option stands in the help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +134,26 @@ pub static OPTIONS: &[Opt] = &[
         show: |config| Shown::Value(strings(config.forwards.iter().map(Forward::to_string))),
     },
     Opt {
+        name: "proxy-clients",
+        form: &value::CIDRS,
+        group: Group::Connections,
+        default: "127.0.0.0/8,::1/128",
+        help: "May use us as HTTP proxy",
+        set: |config, items| each(items, value::cidr).map(|blocks| config.proxy_clients = Cidrs::of(blocks)),
+        show: |config| {
+            Shown::Value(strings(config.proxy_clients.iter().map(|block| Cidr::to_string(&block))))
+        },
+    },
+    Opt {
+        name: "connect-ports",
+        form: &value::PORTS,
+        group: Group::Connections,
+        default: "1-65535",
+        help: "Where CONNECT may go to",
+        set: |config, items| ports(items).map(|ports| config.connect_ports = ports),
+        show: |config| text(&config.connect_ports),
+    },
+    Opt {
         name: "opaque-ports",
         form: &value::PORTS,
         group: Group::Detection,
@@ -179,6 +199,15 @@ pub static OPTIONS: &[Opt] = &[
         show: |config| Shown::Value(toml::Value::Boolean(config.http_strict)),
     },
     Opt {
+        name: "http-reuse",
+        form: &value::SWITCH,
+        group: Group::Detection,
+        default: "false",
+        help: "Share upstream connections; implies http-strict",
+        set: |config, items| one(items, value::switch).map(|on| config.http_reuse = on),
+        show: |config| Shown::Value(toml::Value::Boolean(config.http_reuse)),
+    },
+    Opt {
         name: "connect-timeout",
         form: &value::DURATION,
         group: Group::Limits,
@@ -211,6 +240,24 @@ pub static OPTIONS: &[Opt] = &[
         show: |config| duration(config.half_close_timeout),
     },
     Opt {
+        name: "pool-idle-timeout",
+        form: &value::DURATION,
+        group: Group::Limits,
+        default: "3s",
+        help: "Close an unused upstream connection after this",
+        set: |config, items| one(items, value::duration).map(|duration| config.pool_idle_timeout = duration),
+        show: |config| duration(config.pool_idle_timeout),
+    },
+    Opt {
+        name: "pool-size",
+        form: &value::POOL_SIZE,
+        group: Group::Limits,
+        default: "64",
+        help: "The most unused upstream connections for each target",
+        set: |config, items| one(items, value::pool_size).map(|count| config.pool_size = count),
+        show: |config| count(config.pool_size),
+    },
+    Opt {
         name: "drain-timeout",
         form: &value::DURATION,
         group: Group::Limits,
@@ -227,7 +274,7 @@ pub static OPTIONS: &[Opt] = &[
         help: "Above it accepting pauses; auto is RLIMIT_NOFILE's",
         set: |config, items| one(items, value::connections).map(|count| config.max_connections = count),
         show: |config| match config.max_connections {
-            Some(count) => Shown::Value(toml::Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))),
+            Some(most) => count(most),
             None => text(&"auto"),
         },
     },
@@ -257,15 +304,6 @@ pub static OPTIONS: &[Opt] = &[
         help: "Processes that share the work",
         set: |_, items| later(items, "1", value::workers, |&workers| workers == Some(1)),
         show: |_| Shown::Value(toml::Value::Integer(1)),
-    },
-    Opt {
-        name: "http-reuse",
-        form: &value::SWITCH,
-        group: Group::Later,
-        default: "false",
-        help: "Share upstream connections between clients",
-        set: |_, items| later(items, "false", value::switch, |&on| !on),
-        show: |_| Shown::Value(toml::Value::Boolean(false)),
     },
 ];
 
@@ -323,6 +361,10 @@ fn later<T>(
 
 fn text(value: &dyn ToString) -> Shown {
     Shown::Value(toml::Value::String(value.to_string()))
+}
+
+fn count(count: usize) -> Shown {
+    Shown::Value(toml::Value::Integer(i64::try_from(count).unwrap_or(i64::MAX)))
 }
 
 fn duration(duration: Duration) -> Shown {

@@ -96,7 +96,7 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 /// The name that `wrong` was most likely meant to be, if any is near.
-pub(super) fn nearest(wrong: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub(super) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = wrong.to_ascii_lowercase().replace('_', "-");
     let ranked = known.map(|name| {
         // A part of the name, like `inbound`, or more than it, like `log-level`, is as near as a slip or two.

@@ -4,7 +4,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::problem::quote;
-use super::{AccessLogFormat, Forward, Target};
+use super::{AccessLogFormat, Cidr, Forward, Target};
 
 /// What kind of text an option takes.
 #[derive(Debug)]
@@ -55,6 +55,22 @@ pub(super) const FORWARD: Form = Form {
     ..PLAIN
 };
 
+/// `--proxy-clients`.
+pub(super) const CIDRS: Form = Form {
+    metavar: "CIDRS",
+    noun: "a block of addresses",
+    accepted: "write \"10.0.0.0/8\", \"fd00::/8\", or an address alone",
+    list: List::Any,
+    ..PLAIN
+};
+
+/// A server of a backend set.
+pub(super) const SERVER: Form = Form {
+    noun: "a server",
+    accepted: "write \"host:port\", as in \"10.0.0.1:8080\", \"[::1]:8080\" or \"api.internal:8080\"",
+    ..PLAIN
+};
+
 /// `--opaque-ports` and its like.
 pub(super) const PORTS: Form = Form {
     metavar: "PORTS",
@@ -70,6 +86,15 @@ pub(super) const DURATION: Form = Form {
     metavar: "DUR",
     noun: "a duration",
     accepted: "write an integer and ms, s, m or h, as in \"10s\"",
+    integer: true,
+    ..PLAIN
+};
+
+/// `--pool-size`.
+pub(super) const POOL_SIZE: Form = Form {
+    metavar: "N",
+    noun: "a number of connections",
+    accepted: "write an integer from 0 to 65535",
     integer: true,
     ..PLAIN
 };
@@ -189,8 +214,8 @@ pub(super) fn port_range(text: &str) -> Result<(u16, u16), String> {
     }
 }
 
-/// `127.0.0.1:8080`, `[::1]:8080`, or `:8080` for `[::]:8080`.
-pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+/// `127.0.0.1:8080`, `[::1]:8080`, or `:8080` for `[::]:8080`. An error says what to write.
+pub fn listen(text: &str) -> Result<SocketAddr, String> {
     listen_addr(text).ok_or_else(|| refuse(text, &LISTEN))
 }
 
@@ -203,7 +228,7 @@ fn listen_addr(text: &str) -> Option<SocketAddr> {
 }
 
 /// A port where one must stand: at least one digit.
-fn port_of(text: &str) -> Option<u16> {
+pub(super) fn port_of(text: &str) -> Option<u16> {
     if text.is_empty() { None } else { port(text) }
 }
 
@@ -219,6 +244,16 @@ pub(super) fn forward(text: &str) -> Result<Forward, String> {
         .ok_or_else(|| because(&format!("{} is not an address and port", quote(left))))?;
     let target = target(right.trim()).map_err(|why| because(&why))?;
     Ok(Forward { listen, target, inbound })
+}
+
+/// `10.0.0.0/8`, or an address.
+pub(super) fn cidr(text: &str) -> Result<Cidr, String> {
+    Cidr::parse(text).map_err(|why| refuse_because(text, &CIDRS, &why))
+}
+
+/// `host:port` of a backend set.
+pub(super) fn server(text: &str) -> Result<Target, String> {
+    target(text.trim()).map_err(|why| refuse_because(text, &SERVER, &why))
 }
 
 /// `host:port`, or why it is not one.
@@ -243,7 +278,7 @@ const NO_PORT_0: &str = "there is no port 0 to connect to";
 /// RFC 1123, section 2.1: labels of letters, digits and hyphens; a trailing dot means "as it stands, no search".
 /// Underscores besides, because container platforms give such names to services.
 /// The last label is not a number, so that a mistyped IPv4 address is not taken for a name.
-fn is_host_name(text: &str) -> bool {
+pub(super) fn is_host_name(text: &str) -> bool {
     let name = text.strip_suffix('.').unwrap_or(text);
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -271,6 +306,11 @@ fn numbered(text: &str, most: u64, form: &Form) -> Result<Option<u64>, String> {
         _ if text == "auto" => Ok(None),
         _ => Err(refuse(text, form)),
     }
+}
+
+/// 0 to 65535.
+pub(super) fn pool_size(text: &str) -> Result<usize, String> {
+    port_of(text).map(usize::from).ok_or_else(|| refuse(text, &POOL_SIZE))
 }
 
 /// `true` or `false`; also `on` and `off`.

@@ -31,6 +31,17 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     ),
     ("forward", &[":80=localhost:80", "127.0.0.1:81=127.0.0.1:4191"], "is our own listener"),
     ("forward", &["127.0.0.1:4140=db:80", ":80=db:1,:80=db:2"], "overlaps with"),
+    (
+        "proxy-clients",
+        &["x", "10.0.0.0/33", "10.0.0.1/8", "::/129", "127.0.0.1,,::1", "10.0.0.0/"],
+        "is not a block of addresses (",
+    ),
+    (
+        "proxy-clients",
+        &["10.0.0.0/8", "127.0.0.1,0.0.0.0/0", "::/0", "126.0.0.0/7"],
+        "is more than this host, and CONNECT would go to every port; set connect-ports too",
+    ),
+    ("connect-ports", PORTS, "is not a port or a range of ports"),
     ("opaque-ports", PORTS, "is not a port or a range of ports"),
     ("skip-inbound-ports", PORTS, "is not a port or a range of ports"),
     ("skip-outbound-ports", PORTS, "is not a port or a range of ports"),
@@ -38,6 +49,13 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     ("connect-timeout", DURATIONS, "is not a duration; write an integer and ms, s, m or h, as in \"10s\""),
     ("idle-timeout", DURATIONS, "is not a duration; write an integer and ms, s, m or h, as in \"10s\""),
     ("half-close-timeout", DURATIONS, "is not a duration; write an integer and ms, s, m or h, as in \"10s\""),
+    ("pool-idle-timeout", DURATIONS, "is not a duration; write an integer and ms, s, m or h, as in \"10s\""),
+    ("pool-idle-timeout", TOO_LONG, "is too long; the most is \"8760h\""),
+    (
+        "pool-size",
+        &["", "-1", "65536", "auto", "1.5"],
+        "is not a number of connections; write an integer from 0",
+    ),
     ("drain-timeout", DURATIONS, "is not a duration; write an integer and ms, s, m or h, as in \"10s\""),
     ("detect-timeout", TOO_LONG, "is too long; the most is \"8760h\""),
     ("connect-timeout", TOO_LONG, "is too long; the most is \"8760h\""),
@@ -51,7 +69,6 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     ("access-log", &["", "on", "JSON"], "is not a form of access log; write off, json or apache"),
     ("http-strict", &["", "yes", "2"], "is not a switch; write true or false"),
     ("http-reuse", &["", "yes", "2"], "is not a switch; write true or false"),
-    ("http-reuse", &["true", "on"], "is not in this version; leave it false"),
 ];
 const ADDRESSES: &[&str] =
     &["", "4143", "127.0.0.1", "localhost:80", "127.0.0.1:65536", "::1:80", "[::1]", "*:80", ":1,,:2"];

@@ -47,7 +47,9 @@ fn every_row_has_a_meaning() {
 fn the_help_has_every_option_on_one_line_with_its_default() {
     for command in ["run", "check"] {
         let help = wayside(&[command, "--help"], &[]).stdout;
-        let flags: Vec<&str> = help.lines().filter(|line| line.trim_start().starts_with("--")).collect();
+        let is_option =
+            |line: &&str| line.trim_start().starts_with("--") && !line.trim_start().starts_with("--explain");
+        let flags: Vec<&str> = help.lines().filter(is_option).collect();
         let mut visible: Vec<Vec<String>> = rows();
         visible.retain(|row| {
             !OPTIONS.iter().any(|option| option.group == Group::Later && option.name == row[2])
@@ -67,7 +69,7 @@ fn the_help_has_every_option_on_one_line_with_its_default() {
 fn later_options_are_known_but_not_promised() {
     let help = wayside(&["run", "--help"], &[]).stdout;
     let later: Vec<_> = OPTIONS.iter().filter(|option| option.group == Group::Later).collect();
-    assert_eq!(later.len(), 2);
+    assert_eq!(later.len(), 1);
     for option in later {
         assert!(!help.contains(option.name), "{}", option.name);
         let said = wayside(&["check", &format!("--{}={}", option.name, option.default)], &[]);

@@ -28,20 +28,31 @@ const RIGHT: &[(&str, [(&str, &str); 3])] = &[
             ("inbound::1=1.2.3.4:5", "[\"inbound:[::]:1=1.2.3.4:5\"]"),
         ],
     ),
+    (
+        "proxy-clients",
+        [
+            ("127.0.0.1", "[\"127.0.0.1/32\"]"),
+            ("", "[]"),
+            ("::1/128, 127.1.0.0/16", "[\"::1/128\", \"127.1.0.0/16\"]"),
+        ],
+    ),
+    ("connect-ports", [("443", "\"443\""), ("", "\"\""), ("1-65535", "\"1-65535\"")]),
     ("opaque-ports", [("1", "\"1\""), ("", "\"\""), ("9, 5-7,6-8", "\"5-9\"")]),
     ("skip-inbound-ports", [("1", "\"1\""), ("", "\"\""), ("2,1-1", "\"1-2\"")]),
     ("skip-outbound-ports", [("1", "\"1\""), ("65535", "\"65535\""), ("1-65535", "\"1-65535\"")]),
     ("detect-timeout", [("1s", "\"1s\""), ("0", "\"0\""), ("1500ms", "\"1500ms\"")]),
     ("http-strict", [("true", "true"), ("off", "false"), ("on", "true")]),
+    ("http-reuse", [("true", "true"), ("off", "false"), ("on", "true")]),
     ("connect-timeout", [("1s", "\"1s\""), ("0", "\"0\""), ("2m", "\"2m\"")]),
     ("idle-timeout", [("1s", "\"1s\""), ("0ms", "\"0\""), ("8760h", "\"8760h\"")]),
     ("half-close-timeout", [("1s", "\"1s\""), ("0", "\"0\""), ("120s", "\"2m\"")]),
+    ("pool-idle-timeout", [("1s", "\"1s\""), ("0", "\"0\""), ("500ms", "\"500ms\"")]),
+    ("pool-size", [("1", "1"), ("0", "0"), ("65535", "65535")]),
     ("drain-timeout", [("1s", "\"1s\""), ("0", "\"0\""), ("1m", "\"60s\"")]),
     ("max-connections", [("1", "1"), ("auto", "\"auto\""), ("16777216", "16777216")]),
     ("access-log", [("json", "\"json\""), ("off", "\"off\""), ("apache", "\"apache\"")]),
     ("log", [("debug", "\"debug\""), ("off", "\"off\""), ("info,mio=trace", "\"info,mio=trace\"")]),
     ("workers", [("1", "1"), ("1", "1"), ("1", "1")]),
-    ("http-reuse", [("false", "false"), ("off", "false"), ("false", "false")]),
 ];
 
 #[test]
@@ -148,6 +159,28 @@ fn values_arrive_in_the_configuration() {
     let config = loaded(None, &[]).config;
     assert_eq!(config.inbound_connect_timeout, Duration::from_millis(300));
     assert_eq!(config.outbound_connect_timeout, Duration::from_secs(1));
+}
+
+#[test]
+fn reuse_turns_strictness_on() {
+    for flags in [&[("http-reuse", "true")][..], &[("http-strict", "false"), ("http-reuse", "on")]] {
+        let loaded = loaded(None, flags);
+        assert!(loaded.config.http_reuse && loaded.config.http_strict, "{flags:?}");
+        assert!(loaded.to_toml().contains("\nhttp-strict = true  # --http-reuse\n"), "{}", loaded.to_toml());
+        assert_eq!(given_back(&loaded), loaded.config);
+    }
+    let strict = loaded(None, &[("http-strict", "true"), ("http-reuse", "true")]);
+    assert!(strict.to_toml().contains("\nhttp-strict = true  # --http-strict\n"));
+}
+
+#[test]
+fn others_may_use_the_proxy_where_it_is_said_how_far() {
+    let config = loaded(None, &[("proxy-clients", "10.0.0.0/8"), ("connect-ports", "443")]).config;
+    assert!(config.proxy_clients.contains("::ffff:10.1.2.3".parse().expect("an address")));
+    assert!(config.connect_ports.contains(443) && !config.connect_ports.contains(22));
+    let default = Config::default();
+    assert!(default.proxy_clients.contains("127.0.0.2".parse().expect("an address")));
+    assert!(!default.proxy_clients.contains("10.1.2.3".parse().expect("an address")));
 }
 
 #[test]

@@ -16,6 +16,7 @@
 //! | random bytes and their checksum | [`Random`], [`Sum`], [`send_random`], [`receive`], [`Credit`] |
 //! | resets, time-outs, ends | [`reset`], [`expect_reset`], [`expect_eof`], [`expect_silence`] |
 //! | waiting without a fixed sleep | [`wait_until`], [`eventually`] |
+//! | tables of routes and the requests that they are asked | [`routes`] |
 //! | hosts on cables, with redirect rules | [`Host`], [`Family`] |
 //! | what this machine cannot do | [`skipped!`] |
 //!
@@ -31,6 +32,7 @@ mod netns;
 mod peers;
 mod process;
 pub mod programs;
+pub mod routes;
 pub mod servers;
 mod sockets;
 mod tools;

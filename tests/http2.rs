@@ -10,5 +10,7 @@ mod count;
 mod drain;
 #[path = "http2/h2spec.rs"]
 mod h2spec;
+#[path = "http2/refused.rs"]
+mod refused;
 #[path = "http2/tools.rs"]
 mod tools;

@@ -8,6 +8,7 @@ use crate::flow::ledger::How;
 use crate::kit::Kit;
 use crate::metrics::{Direction, HttpId, Outcome, TargetId};
 use crate::wire::event::{Event, Id, Peer, RequestHead, Sink, Version};
+use crate::wire::reply;
 
 /// What is known of the connection.
 #[derive(Debug, Clone, Copy)]
@@ -153,6 +154,13 @@ impl Counter<'_> {
             self.response(id, status);
         }
         self.finish_all(error);
+    }
+
+    /// We answer one of HTTP/2 in the same way: a gRPC call with a status of its own.
+    pub fn answer_stream(&mut self, id: Id, status: u16, error: &'static str) {
+        let is_grpc = self.exchange(id).is_some_and(|exchange| exchange.is_grpc);
+        self.response(id, if is_grpc { 200 } else { status });
+        self.finish(id, is_grpc.then(|| reply::grpc_status(status)), error);
     }
 
     fn exchange(&mut self, id: Id) -> Option<&mut Exchange> {

@@ -3,7 +3,44 @@
 use super::bounds;
 use super::frame::Lost;
 use super::ids::Ids;
-use crate::wire::event::Id;
+use crate::wire::event::{Id, RequestHead};
+
+/// What a stream's request is, as far as an answer to it depends on that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// Nothing of what follows.
+    Plain,
+    /// CONNECT.
+    Connect,
+    /// HEAD, whose answer has no body.
+    Head,
+    /// Its content type begins with `application/grpc`.
+    Grpc,
+}
+
+impl Call {
+    pub(super) fn of(head: &RequestHead<'_>) -> Call {
+        match head.method {
+            b"CONNECT" => Call::Connect,
+            b"HEAD" => Call::Head,
+            _ if head.is_grpc => Call::Grpc,
+            _ => Call::Plain,
+        }
+    }
+}
+
+/// An exchange that is open, to whoever answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    /// Its stream.
+    pub number: u32,
+    /// By what name events speak of it.
+    pub id: Id,
+    /// What was asked.
+    pub call: Call,
+    /// The request's last byte has passed.
+    pub request_ended: bool,
+}
 
 /// An open exchange.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +53,7 @@ pub(super) struct Stream {
     pub(super) answered: bool,
     /// The response's last byte has passed.
     pub(super) response_ended: bool,
-    pub(super) is_connect: bool,
+    pub(super) call: Call,
     /// It is over; it only waits for its place to be closed up.
     is_gone: bool,
     /// `grpc-status` so far.
@@ -49,28 +86,39 @@ impl Streams {
         self.list.len() - self.gone + self.forgotten
     }
 
+    /// Those that are open, in rising order.
+    pub(super) fn open_ones(&self) -> impl Iterator<Item = Open> {
+        let told = |&Stream { number, id, call, request_ended, .. }: &Stream| Open {
+            number,
+            id,
+            call,
+            request_ended,
+        };
+        self.list.iter().filter(|stream| !stream.is_gone).map(told)
+    }
+
     /// Lets go of all but the counts.
     pub(super) fn forget(self) -> Streams {
         Streams { forgotten: self.open_count(), last: self.last, ..Streams::default() }
     }
 
     /// Opens the stream `number`, which is higher than all before.
-    pub(super) fn open(&mut self, number: u32, is_connect: bool) -> Result<Id, Lost> {
+    pub(super) fn open(&mut self, number: u32, call: Call) -> Result<Id, Lost> {
         if self.open_count() >= bounds::STREAMS {
             return Err(Lost::Streams);
         }
         let id = self.ids.take();
-        self.push(number, id, is_connect);
+        self.push(number, id, call);
         Ok(id)
     }
 
     /// Opens stream 1 for an exchange that was begun elsewhere.
     pub(super) fn adopt(&mut self, id: Id) {
         self.ids.claim(id);
-        self.push(1, id, false);
+        self.push(1, id, Call::Plain);
     }
 
-    fn push(&mut self, number: u32, id: Id, is_connect: bool) {
+    fn push(&mut self, number: u32, id: Id, call: Call) {
         self.last = number;
         self.list.push(Stream {
             number,
@@ -78,7 +126,7 @@ impl Streams {
             request_ended: false,
             answered: false,
             response_ended: false,
-            is_connect,
+            call,
             is_gone: false,
             grpc_status: None,
         });

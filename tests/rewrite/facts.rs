@@ -21,7 +21,7 @@ fn place(head: &[u8]) -> (Form, String, String, Option<u16>, String) {
 fn where_a_request_is_addressed() {
     use Form::{Absolute, Asterisk, Authority, Origin};
     #[rustfmt::skip]
-    let table: &[(&str, Form, &str, &str, Option<u16>, &str)] = &[
+    let table = [
         ("GET /p/q?r=/s HTTP/1.1|Host: a.b", Origin, "a.b", "a.b", None, "/p/q"),
         ("GET / HTTP/1.1|hOST: A.b:81|Host: c", Origin, "A.b:81", "A.b", Some(81), "/"),
         ("GET / HTTP/1.0", Origin, "", "", None, "/"),
@@ -38,7 +38,7 @@ fn where_a_request_is_addressed() {
         ("CONNECT c:443 HTTP/1.1|Host: a", Authority, "c:443", "c", Some(443), "c:443"),
         ("CONNECT [::1]:443 HTTP/1.1|Host: a", Authority, "[::1]:443", "::1", Some(443), "[::1]:443"),
     ];
-    for &(from, form, authority, host, port, path) in table {
+    for (from, form, authority, host, port, path) in table {
         assert_eq!(place(&head(from)), (form, authority.into(), host.into(), port, path.into()), "{from}");
     }
 }
@@ -46,7 +46,7 @@ fn where_a_request_is_addressed() {
 #[test]
 fn where_a_proxy_is_to_send_it() {
     #[rustfmt::skip]
-    let table: &[(&str, Result<(&str, u16), Refused>)] = &[
+    let table = [
         ("GET http://c/ HTTP/1.1|Host: a:9", Ok(("c", 80))),
         ("GET HTTP://c:8080 HTTP/1.1|Host: a", Ok(("c", 8080))),
         ("GET http://[::1]:81/ HTTP/1.1|Host: a", Ok(("::1", 81))),
@@ -65,7 +65,7 @@ fn where_a_proxy_is_to_send_it() {
         ("OPTIONS * HTTP/1.1|Host: a", Err(Refused::NoTarget)),
     ];
     for (from, expected) in table {
-        let expected = expected.map(|(host, port)| (host.as_bytes(), port));
+        let expected = expected.map(|(host, port): (&str, u16)| (host.as_bytes(), port));
         assert_eq!(facts(&head(from)).proxied(), expected, "{from}");
     }
 }
@@ -140,14 +140,14 @@ fn idempotent_methods() {
 #[test]
 fn authorities_in_two() {
     #[rustfmt::skip]
-    let table: &[(&str, Option<(&str, Option<u16>)>)] = &[
+    let table = [
         ("a", Some(("a", None))), ("a:", Some(("a", None))), ("a:1", Some(("a", Some(1)))), ("a:65535", Some(("a", Some(65535)))),
         ("[::1]", Some(("::1", None))), ("[::1]:", Some(("::1", None))), ("[::1]:2", Some(("::1", Some(2)))),
         ("", None), (":1", None), ("a:0", None), ("a:65536", None), ("a:+1", None), ("a:1:2", None), ("::1", None), ("[::1", None),
         ("[]", None), ("[]:1", None), ("[::1]2", None), ("[[::1]]", None), ("a]", None), ("u@a", None), ("a:99999999999999999999", None),
     ];
     for (authority, expected) in table {
-        let expected = expected.map(|(host, port)| (host.as_bytes(), port));
+        let expected = expected.map(|(host, port): (&str, Option<u16>)| (host.as_bytes(), port));
         assert_eq!(split_authority(authority.as_bytes()), expected, "{authority}");
     }
 }

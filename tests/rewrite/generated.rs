@@ -57,9 +57,9 @@ fn head(random: &mut Random, peer: Peer) -> Vec<u8> {
     for _ in 0..random.below(12) {
         lines.push((*random.pick(&LINES)).to_owned());
     }
-    let is_framed =
-        !(is_http10 && length.starts_with('T')) && !lines[0].contains(" 20") && !lines[0].contains(" 10");
-    if is_framed && !random.one_in(3) {
+    let has_no_body = [" 20", " 10"].iter().any(|status| lines[0].contains(status));
+    let is_unframed = has_no_body || (is_http10 && length.starts_with('T'));
+    if !is_unframed && !random.one_in(3) {
         lines.insert(1 + random.below(lines.len()), length.to_owned());
     }
     if peer == Peer::Client && (!is_http10 || random.one_in(2)) {
@@ -90,7 +90,7 @@ fn end_to_end(head: &[u8]) -> Vec<Vec<u8>> {
     ];
     let lines = head.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec);
     let is_one = |line: &Vec<u8>| {
-        let name = line.split(|&byte| byte == b':').next().unwrap().to_ascii_lowercase();
+        let name = line.split(|&byte| byte == b':').next().unwrap_or_default().to_ascii_lowercase();
         names.contains(&&name[..])
     };
     lines.filter(is_one).collect()
@@ -133,7 +133,7 @@ fn what_is_rewritten_is_a_strict_head_with_the_same_end_to_end_fields() {
                 peer == Peer::Server && from.starts_with(b"HTTP/1.") && from[8..].starts_with(b" 101");
             if hop == Hop::Shared {
                 assert_eq!(rewrite(peer, &to, hop, after), to, "{name}");
-                assert_eq!(is_loop(&to, "way"), false, "{name}");
+                assert!(!is_loop(&to, "way"), "{name}");
             } else {
                 assert!(is_loop(&to, "way"), "{name}");
             }

@@ -6,7 +6,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use wayside::wire::event::{Event, Peer};
-use wayside::wire::h1::rewrite::{After, Hop, Rewritten, request, response};
+use wayside::wire::h1::rewrite::{After, Hop, MAX_GROWTH, Rewritten, request, response};
 use wayside::wire::h1::{Observer, RequestFacts, ResponseFacts, fields, is_loop};
 
 /// Whether strict parsing takes it for one whole head.
@@ -76,6 +76,7 @@ fuzz_target!(|input: &[u8]| {
     if head.len() < 60_000 && fields(head).count() < 250 {
         assert!(is_good(peer, &new), "{}", String::from_utf8_lossy(&new));
     }
+    assert!(new.len() <= head.len() + MAX_GROWTH + 3);
     assert_eq!(essence(head), essence(&new));
     match hop {
         Hop::Shared => assert_eq!(rewrite(&new), Some(new)),

@@ -3,7 +3,7 @@
 use crate::is_strict_head;
 use crate::random::{Random, number};
 use wayside::wire::event::Peer;
-use wayside::wire::h1::rewrite::{After, Hop, Rewritten, request, response};
+use wayside::wire::h1::rewrite::{After, Hop, MAX_GROWTH, Rewritten, request, response};
 use wayside::wire::h1::{fields, is_loop};
 
 const LINES: [&str; 30] = [
@@ -127,6 +127,7 @@ fn what_is_rewritten_is_a_strict_head_with_the_same_end_to_end_fields() {
         for hop in [Hop::Shared, Hop::Explicit { via: "way" }] {
             let to = rewrite(peer, &from, hop, after);
             assert!(is_strict_head(peer, &to), "{name}\n{}", String::from_utf8_lossy(&to));
+            assert!(to.len() <= from.len() + MAX_GROWTH + 3, "{name}");
             assert_eq!(end_to_end(&from), end_to_end(&to), "{name}");
             let gone: [&[u8]; 2] = [b"keep-alive", b"proxy-connection"];
             let is_over =

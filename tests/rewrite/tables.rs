@@ -3,7 +3,7 @@
 use crate::{head, is_strict_head};
 use wayside::wire::event::Peer;
 use wayside::wire::h1::Refused;
-use wayside::wire::h1::rewrite::{After, Hop, MAX_OPTIONS, Rewritten, request, response};
+use wayside::wire::h1::rewrite::{After, Hop, MAX_GROWTH, MAX_OPTIONS, Rewritten, request, response};
 
 const EXPLICIT: Hop<'static> = Hop::Explicit { via: "way" };
 
@@ -56,7 +56,7 @@ fn a_shared_hop_takes_out_what_is_about_one_connection() {
         ("GET / HTTP/1.1|Host: a|Connection: keep-alive", "GET / HTTP/1.1|Host: a"),
         ("GET / HTTP/1.1|Host: a|Connection: ,close ,, Keep-Alive\t,", "GET / HTTP/1.1|Host: a"),
         ("GET / HTTP/1.1|Host: a|Connection: close|Connection: TE|TE: trailers", "GET / HTTP/1.1|Host: a|Connection: TE|TE: trailers"),
-        ("GET / HTTP/1.1|Host: a|cOnnection:  close,TE ,  close,x|X:  1", "GET / HTTP/1.1|Host: a|cOnnection: TE, x|X:  1"),
+        ("GET / HTTP/1.1|Host: a|cOnnection:  close,TE ,  close,x|X:  1", "GET / HTTP/1.1|Host: a|cOnnection: TE,x|X:  1"),
         ("GET / HTTP/1.1|Host: a|Keep-Alive: timeout=5|KEEP-ALIVE:", "GET / HTTP/1.1|Host: a"),
         ("GET / HTTP/1.1|Host: a|Proxy-Connection: keep-alive", "GET / HTTP/1.1|Host: a"),
         ("POST / HTTP/1.1|Host: a|Connection: close, content-length|Content-Length: 0", "POST / HTTP/1.1|Host: a|Connection: content-length|Content-Length: 0"),
@@ -71,6 +71,10 @@ fn a_shared_hop_takes_out_what_is_about_one_connection() {
     ]);
     let blank = [b"\r\n".to_vec(), head("GET / HTTP/1.1|Host: a")].concat();
     check(Peer::Client, Hop::Shared, After::Keep, &blank, "GET / HTTP/1.1|Host: a");
+    let options = ",a".repeat(30_000);
+    let long = format!("GET / HTTP/1.1|Host: a|Connection:close{options}");
+    let shorter = format!("GET / HTTP/1.1|Host: a|Connection: {}", &options[1..]);
+    check(Peer::Client, Hop::Shared, After::Keep, &head(&long), &shorter);
     let latin = b"GET / HTTP/1.1\r\nHost: a\r\nX: \xff\xfe\r\nConnection: close\r\n\r\n";
     let mut out = Vec::new();
     assert_eq!(request(latin, Hop::Shared, &mut out), Ok(Rewritten::Changed));
@@ -143,6 +147,12 @@ fn a_proxy_makes_a_request_its_own() {
         ("GET / HTTP/1.1|Host: a|Max-Forwards: 10", "GET / HTTP/1.1|Host: a|Max-Forwards: 10|Via: 1.1 way"),
         ("GET / HTTP/1.1|Host: a|Expect: 100-continue|Proxy-Authenticate: x", "GET / HTTP/1.1|Host: a|Expect: 100-continue|Via: 1.1 way"),
     ]);
+    let forwards =
+        |count: u32| format!("TRACE http://a HTTP/1.0{}", format!("|a:b|max-forwards:{count}").repeat(128));
+    let most = head(&forwards(9));
+    let mut out = Vec::new();
+    assert_eq!(request(&most, EXPLICIT, &mut out), Ok(Rewritten::Changed));
+    assert!(out.len() <= most.len() + MAX_GROWTH + 3, "{} bytes of {}", out.len(), most.len());
     let blank = [b"\r\n".to_vec(), head("GET http://a HTTP/1.0")].concat();
     check(Peer::Client, EXPLICIT, After::Keep, &blank, "GET / HTTP/1.0|Host: a|Via: 1.0 way");
 }

@@ -12,7 +12,7 @@
 //! | `Dialing` | the upstream to accept | `Relaying`; the next address; `Refused` after the last |
 //! | `Relaying` | bytes, either way | closed when both sides have ended; `Resetting` when one was reset |
 //! | `Resetting` | the other side's kernel to have what came before the reset | closed, with a reset |
-//! | `Refused` | the client's first bytes, up to 1 s | `Farewell` if they are HTTP/1; else closed, with a reset |
+//! | `Refused` | the client's first bytes, up to 1 s | `Farewell` if they are HTTP; else closed, with a reset |
 //! | `Farewell` | the client to end, up to 2 s | closed |
 //!
 //! Each stage is served in its own file; this one holds the parts and the way between them.
@@ -57,6 +57,8 @@ pub enum Stage {
     Refused {
         /// When the wait ends.
         until: Moment,
+        /// A client of HTTP/2 has had our SETTINGS.
+        is_greeted: bool,
     },
     /// The client was told why; what it still sends is read and thrown away, so that it gets to read the answer.
     Farewell {
@@ -203,7 +205,7 @@ impl Flow {
             key,
             queued: false,
             armed: Moment::NEVER,
-            stage: Stage::Refused { until: Moment::NEVER },
+            stage: Stage::Refused { until: Moment::NEVER, is_greeted: false },
             client: End::new(stream),
             upstream: None,
             up: Lane::default(),
@@ -274,7 +276,7 @@ impl Flow {
             Stage::Resolving(..) => Moment::NEVER,
             Stage::Dialing(dial) => dial.until,
             Stage::Relaying => self.relay_deadline(kit),
-            Stage::Refused { until } | Stage::Farewell { until, .. } => *until,
+            Stage::Refused { until, .. } | Stage::Farewell { until, .. } => *until,
             Stage::Resetting { next, .. } => *next,
         }
     }

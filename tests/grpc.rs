@@ -243,3 +243,28 @@ fn at_the_drain_timeout_a_long_stream_is_cut() {
     let end = client.hear();
     assert!(end.starts_with("result long UNAVAILABLE"), "{end}");
 }
+
+#[test]
+fn without_a_server_a_call_is_unavailable_and_says_why() {
+    if let Err(why) = script("client.py") {
+        skipped!("{why}");
+    }
+    let (_socket, addr) = refusing();
+    let wayside = Wayside::start(&["--forward", &forward(addr)]);
+    let report = Report::of("refused", wayside.addr(0));
+    let expected = ["unary", "server-stream", "client-stream"]
+        .map(|name| format!("result {name} UNAVAILABLE 'connection refused' 0 []"));
+    assert_eq!(report.results[..3], expected);
+    assert_eq!(report.results[3], "result trailing ['connection refused']");
+    let labels = [
+        ("status_code", "200"),
+        ("grpc_status", "14"),
+        ("classification", "failure"),
+        ("error", "connection refused"),
+    ];
+    let metrics = wayside.metrics();
+    let counted = [metrics.sum("request_total", &[]), metrics.sum("response_total", &labels)];
+    assert_eq!(counted, [4.0, 4.0], "{:#?}", metrics.samples);
+    assert_eq!(metrics.sum("wayside_bad_gateway_total", &[]), 4.0);
+    assert_eq!(metrics.sum("http_requests_in_flight", &[]), 0.0);
+}

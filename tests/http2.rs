@@ -12,5 +12,7 @@ mod drain;
 mod drain_load;
 #[path = "http2/h2spec.rs"]
 mod h2spec;
+#[path = "http2/refused.rs"]
+mod refused;
 #[path = "http2/tools.rs"]
 mod tools;

@@ -9,6 +9,7 @@ use crate::flow::ledger::How;
 use crate::kit::Kit;
 use crate::metrics::{Direction, HttpId, Outcome, TargetId};
 use crate::wire::event::{Event, Id, Peer, RequestHead, Sink, Version};
+use crate::wire::reply;
 
 /// What is known of the connection.
 #[derive(Debug, Clone, Copy)]
@@ -218,6 +219,18 @@ impl Counter<'_> {
             self.response(id, status);
         }
         self.finish_all(error);
+    }
+
+    /// We answer one of HTTP/2 in the same way: a gRPC call with a status of its own.
+    pub fn answer_stream(&mut self, id: Id, status: u16, error: &'static str) {
+        let is_grpc = self.exchange(id).is_some_and(|exchange| exchange.is_grpc);
+        self.response(id, if is_grpc { 200 } else { status });
+        let grpc_status = is_grpc.then(|| reply::grpc_status(status));
+        self.count(id, grpc_status, error);
+        if let Some(exchange) = self.exchange(id) {
+            exchange.grpc_status = grpc_status;
+        }
+        self.finish(id, error);
     }
 
     fn exchange(&mut self, id: Id) -> Option<&mut Exchange> {

@@ -10,9 +10,9 @@ use crate::metrics::Counter;
 use crate::sys::socket;
 use crate::wire::detect::DecidedBy;
 use crate::wire::event::Peer;
-use crate::wire::h1;
 use crate::wire::observer::Observer;
 use crate::wire::reply;
+use crate::wire::{h1, h2};
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
@@ -26,14 +26,14 @@ impl Flow {
     /// The last address has failed.
     pub(super) fn refuse(&mut self, kit: &mut Kit) -> Next {
         self.upstream = None;
-        self.stage = Stage::Refused { until: kit.now.plus(FIRST_BYTES) };
+        self.stage = Stage::Refused { until: kit.now.plus(FIRST_BYTES), is_greeted: false };
         if matches!(self.observer, Observer::Opaque) {
             return self.give_reset();
         }
         self.refused(kit)
     }
 
-    /// Reads until it is known what the client speaks; of HTTP/1 until a request's head is there, to be counted.
+    /// Reads until it is known what the client speaks, and of HTTP until a request's head is there, to be answered and counted.
     pub(super) fn refused(&mut self, kit: &mut Kit) -> Next {
         if self.client.ready.is_failed() {
             return Next::Close(Ending::Refused);
@@ -49,13 +49,27 @@ impl Flow {
             let is_enough = match &self.observer {
                 Observer::Silent => false,
                 Observer::Http1(http) => http.open() > 0 || http.is_blind() || http.fault().is_some(),
-                observer => observer.is_decided(),
+                observer => match observer.http2() {
+                    Some(http) => http.open_exchanges() > 0 || http.is_blind(),
+                    None => observer.is_decided(),
+                },
             };
             if is_enough {
                 return self.refusal(kit);
             }
         }
+        self.greet();
         Next::Wait
+    }
+
+    /// Some clients of HTTP/2 ask nothing before they have the server's SETTINGS.
+    fn greet(&mut self) {
+        if let (Stage::Refused { is_greeted, .. }, Observer::Http2(_)) = (&mut self.stage, &self.observer)
+            && !std::mem::replace(is_greeted, true)
+        {
+            // The first bytes of a connection: its buffer is empty.
+            let _ = self.client.stream.write(&reply::http2_greeting());
+        }
     }
 
     fn read_first_bytes(&mut self, kit: &mut Kit) -> io::Result<usize> {
@@ -78,10 +92,10 @@ impl Flow {
     pub(super) fn refusal(&mut self, kit: &mut Kit) -> Next {
         self.account.first_end(Side::Upstream, How::Refused);
         let cause = self.account.cause();
+        let status = if cause == "connect timeout" { 504 } else { 502 };
         match self.observer {
             Observer::Http1(ref mut http) => {
                 let (first, to_head) = (http.first(), http.is_asked_for_head());
-                let status = if cause == "connect timeout" { 504 } else { 502 };
                 kit.count(Counter::AnsweredBadGateway);
                 let answer = reply::Http1 { status, cause, to_head, keep_alive: false }.bytes();
                 let connection = self.account.connection();
@@ -90,9 +104,26 @@ impl Flow {
                 counter.answer(first, status, answer.len(), cause);
                 self.answer(&answer, kit)
             }
-            _ if self.observer.http2().is_some() => self.answer(&reply::http2_goaway(cause), kit),
+            _ if self.observer.http2().is_some() => self.refuse_streams(status, cause, kit),
             _ => self.give_reset(),
         }
+    }
+
+    /// Answers the streams that are open, and leaves out all others.
+    fn refuse_streams(&mut self, status: u16, cause: &'static str, kit: &mut Kit) -> Next {
+        let Some(http) = self.observer.http2() else { return self.give_reset() };
+        let streams: Vec<h2::Open> = http.open_streams().take(reply::MAX_STREAMS).collect();
+        let is_greeted = matches!(self.stage, Stage::Refused { is_greeted: true, .. });
+        let (has_settings, window) = (http.has_client_settings(), http.client_window());
+        let answer = reply::Http2 { status, cause, is_greeted, has_settings, window }.bytes(&streams);
+        let connection = self.account.connection();
+        let mut counter = http::Counter { http: &mut self.http, asked: None, connection, kit };
+        for stream in &streams {
+            counter.kit.count(Counter::AnsweredBadGateway);
+            counter.answer_stream(stream.id, status, cause);
+        }
+        counter.finish_all(cause);
+        self.answer(&answer, kit)
     }
 
     /// Resets the client, which has nothing to read.

@@ -25,3 +25,4 @@ pub use frame::Lost;
 pub use huffman::decode as huffman;
 pub use observer::Observer;
 pub use scratch::Scratch;
+pub use streams::{Call, Open};

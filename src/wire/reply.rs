@@ -1,5 +1,9 @@
 //! The answers wayside gives in its own name, as bytes.
 
+mod h2;
+
+pub use h2::{EVERY_STREAM, Http2, MAX_STREAMS, grpc_status, http2_goaway, http2_greeting, http2_shutdown};
+
 /// The header that tells wayside's own answers from the application's, and why they were given.
 pub const ERROR_HEADER: &str = "wayside-error";
 
@@ -24,7 +28,7 @@ pub struct Http1<'a> {
 impl Http1<'_> {
     /// The whole answer.
     pub fn bytes(&self) -> Vec<u8> {
-        let status = if (400..600).contains(&self.status) { self.status } else { 500 };
+        let status = own(self.status);
         let reason = reason(status);
         let cause = clean(self.cause);
         let body = format!("{status} {reason}: {cause}\n");
@@ -47,33 +51,9 @@ pub fn http1(status: u16, cause: &str) -> Vec<u8> {
     Http1 { status, cause, to_head: false, keep_alive: false }.bytes()
 }
 
-/// HTTP/2: an empty SETTINGS, which must come first, and a GOAWAY that leaves no stream out of account: none was
-/// processed, so each may be tried again elsewhere (RFC 9113, sections 3.4 and 6.8).
-pub fn http2_goaway(cause: &str) -> Vec<u8> {
-    let cause = clean(cause);
-    let mut bytes = vec![0, 0, 0, 4, 0, 0, 0, 0, 0];
-    goaway(&mut bytes, 0, cause.as_bytes());
-    bytes
-}
-
-/// The last stream of a GOAWAY that refuses none, not even those that are on their way.
-pub const EVERY_STREAM: u32 = 0x7fff_ffff;
-
-/// A GOAWAY without an error: the client is asked to open no more streams, and those above `last_stream` were not looked at
-/// (RFC 9113, section 6.8).
-pub fn http2_shutdown(last_stream: u32) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(17);
-    goaway(&mut bytes, last_stream, b"");
-    bytes
-}
-
-fn goaway(out: &mut Vec<u8>, last_stream: u32, debug: &[u8]) {
-    let length = u32::try_from(8 + debug.len()).unwrap_or(8).to_be_bytes();
-    out.extend_from_slice(&length[1..]);
-    out.extend_from_slice(&[7, 0, 0, 0, 0, 0]);
-    out.extend_from_slice(&last_stream.to_be_bytes());
-    out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(debug);
+/// A status of ours: wayside answers for itself only where something went wrong.
+fn own(status: u16) -> u16 {
+    if (400..600).contains(&status) { status } else { 500 }
 }
 
 /// The reason phrases of RFC 9110, section 15, RFC 6585 and RFC 5842, for what wayside says.
@@ -85,6 +65,7 @@ fn reason(status: u16) -> &'static str {
         408 => "Request Timeout",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
+        501 => "Not Implemented",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
@@ -114,9 +95,23 @@ mod tests {
     }
 
     #[test]
+    fn every_status_of_ours_has_its_phrase() {
+        for status in [400, 403, 404, 408, 431, 500, 501, 502, 503, 504, 508] {
+            let said = String::from_utf8(http1(status, "why")).unwrap();
+            let phrase = said.split("\r\n").next().unwrap().split_once(&status.to_string()).unwrap().1;
+            assert!(!phrase.contains("Error") || status == 500, "{said}");
+            assert!(
+                said.contains("\r\nwayside-error: why\r\n")
+                    && said.ends_with(&format!("{status}{phrase}: why\n"))
+            );
+        }
+    }
+
+    #[test]
     fn every_answer_is_one_httparse_reads() {
         let hostile = "a\r\nset-cookie: x\r\n\r\nbody\0\u{7f}\u{e9}\u{1f4a3}";
-        for status in [0, 200, 400, 403, 404, 408, 418, 431, 500, 502, 503, 504, 508, 599, 600, u16::MAX] {
+        for status in [0, 200, 400, 403, 404, 408, 418, 431, 500, 501, 502, 503, 504, 508, 599, 600, u16::MAX]
+        {
             for cause in ["no route", "", "  ", hostile, &"x".repeat(10_000)] {
                 for (to_head, keep_alive) in [(false, false), (false, true), (true, false), (true, true)] {
                     check(Http1 { status, cause, to_head, keep_alive });

@@ -164,6 +164,18 @@ def long(address):
     stream("long", call)
 
 
+def refused(address):
+    """There is no server."""
+    client = Client(address)
+    unary(client, "unary", "Echo", b"x")
+    stream("server-stream", client.method("unary_stream", "Count")(b"1 1 0", timeout=LIMIT))
+    client_stream(client, "client-stream", "Total", iter([b"x" * 1000] * 100))
+    try:
+        client.method("unary_unary", "Echo")(b"x", timeout=LIMIT)
+    except grpc.RpcError as error:
+        say("trailing", [item.value for item in error.trailing_metadata() if item.key == "wayside-error"])
+
+
 def main(mode, address):
     if mode == "kinds":
         kinds(Client(address))
@@ -177,6 +189,8 @@ def main(mode, address):
              ("grpc.http2.max_pings_without_data", 0), ("grpc.keepalive_permit_without_calls", 1))
     elif mode == "long":
         long(address)
+    elif mode == "refused":
+        refused(address)
     for code, number in sorted(counts.items()):
         print("count", code, number)
     print("cut", cut)

@@ -135,11 +135,14 @@ fn expect_own(wayside: &Wayside, request: &[u8], status: &str, cause: &str) {
 }
 
 const HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n";
+/// HTTP/1 has no answer that is gRPC's own.
+const GRPC: &[u8] =
+    b"POST /s/M HTTP/1.1\r\nHost: h\r\nContent-Type: application/grpc-web\r\nContent-Length: 0\r\n\r\n";
 
 #[test]
 fn nobody_listens() {
     let (_socket, addr) = refusing();
-    for request in [GET, HEAD, HALF_REQUEST] {
+    for request in [GET, HEAD, GRPC, HALF_REQUEST] {
         let wayside = Wayside::start(&["--forward", &forward(addr)]);
         expect_own(&wayside, request, "502", "connection refused");
     }
@@ -158,20 +161,6 @@ fn one_of_a_pipeline_is_answered() {
     assert_eq!(counted(&metrics), expected);
     assert_eq!(metrics.sum("response_total", &[("classification", "failure")]), 3.0);
     assert_eq!(metrics.sum("http_requests_in_flight", &[]), 0.0);
-}
-
-#[test]
-fn an_http_2_client_is_told_by_goaway() {
-    let (_socket, addr) = refusing();
-    let wayside = Wayside::start(&["--forward", &forward(addr)]);
-    let answer = ask(&wayside, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
-    let (settings, goaway) = answer.split_at_checked(9).expect("two frames");
-    assert_eq!(settings, b"\0\0\0\x04\0\0\0\0\0");
-    let (head, payload) = goaway.split_at_checked(9).expect("a frame");
-    assert_eq!(head, [0, 0, payload.len() as u8, 7, 0, 0, 0, 0, 0]);
-    // No stream was looked at; no error.
-    assert_eq!(payload[..8], [0; 8]);
-    assert_eq!(payload[8..], *b"connection refused");
 }
 
 /// A listener that takes no more connections, and what fills it.

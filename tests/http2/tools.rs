@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::count;
 use crate::support::programs::{output, text};
-use crate::support::servers::{Service, forward, need};
+use crate::support::servers::{Service, need};
 use crate::support::*;
 
 /// nghttpd with `options`, over a folder with `small` (1,000 bytes), `style.css` and what a test adds.
@@ -196,19 +196,4 @@ fn http2_by_upgrade_is_followed() {
         count::expect(&wayside, &[("200", "", 12)]);
     }
     count::expect_blind(&wayside, "", 0);
-}
-
-#[test]
-fn a_refused_upstream_is_a_clean_goaway() {
-    if let Err(why) = need("nghttp") {
-        skipped!("{why}");
-    }
-    let (_socket, addr) = refusing();
-    let wayside = Wayside::start(&["--forward", &forward(addr)]);
-    let said = programs::run(tool("nghttp", &["-nv"]).arg(url(&wayside, "small")), b"");
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    assert!(
-        said.contains("recv GOAWAY frame") && said.contains("last_stream_id=0, error_code=NO_ERROR"),
-        "{said}"
-    );
 }

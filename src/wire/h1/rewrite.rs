@@ -32,6 +32,9 @@ use copy::Copier;
 /// The most options of `Connection` with [`Hop::Explicit`]. A head with more is refused: each field is compared with each option.
 pub const MAX_OPTIONS: usize = 64;
 
+/// How many bytes a head grows at the most: `Connection`, `Via`, `Host:` and a blank for each of [`MAX_FIELDS`](super::MAX_FIELDS).
+pub const MAX_GROWTH: usize = 400;
+
 /// Fields that `Connection` cannot take away, as they decide framing, routing or authority, and the `content-` and `x-forwarded-`
 /// fields. RFC 9110, section 7.6.1, forbids to name such fields; a sender that does wants to have them missed further on.
 pub const PROTECTED: [&str; 12] = [
@@ -84,7 +87,7 @@ pub enum Rewritten {
 
 /// Rewrites a request's head that strict parsing has accepted, and appends it to `out`. Nothing is appended where it is refused.
 ///
-/// The new head has at most 200 bytes and the length of `via` more than the old one.
+/// The new head has at most [`MAX_GROWTH`] bytes and the length of `via` more than the old one.
 pub fn request(head: &[u8], hop: Hop<'_>, out: &mut Vec<u8>) -> Result<Rewritten, Refused> {
     let (method, target, version) = request_line(first_line(head).0).ok_or(Refused::Malformed)?;
     match hop {
@@ -97,7 +100,7 @@ pub fn request(head: &[u8], hop: Hop<'_>, out: &mut Vec<u8>) -> Result<Rewritten
     }
 }
 
-/// Rewrites a response's head that strict parsing has accepted, interim ones too, and appends it to `out`.
+/// Rewrites a response's head that strict parsing has accepted, interim ones too, and appends it to `out`. It grows as a request's.
 pub fn response(head: &[u8], hop: Hop<'_>, after: After, out: &mut Vec<u8>) -> Result<Rewritten, Refused> {
     let (version, status) = status_line(first_line(head).0).ok_or(Refused::Malformed)?;
     let option: &[u8] = match after {
@@ -152,7 +155,7 @@ fn connection(field: &Field<'_>, kept: &[u8], copier: &mut Copier<'_, '_>) {
     copier.drop(field.start, field.end);
     let mut is_first = true;
     for element in field.elements().filter(|element| !goes(element)) {
-        let before: [&[u8]; 2] = if is_first { [field.name, b": "] } else { [b", ", b""] };
+        let before: [&[u8]; 2] = if is_first { [field.name, b": "] } else { [b",", b""] };
         copier.insert(field.end, &[before[0], before[1], element]);
         is_first = false;
     }

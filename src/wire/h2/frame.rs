@@ -81,6 +81,10 @@ pub(super) const PRIORITY: u8 = 0x20;
 
 /// The setting that matters to header blocks.
 pub(super) const HEADER_TABLE_SIZE: u16 = 1;
+/// The setting that matters to an answer of ours.
+pub(super) const INITIAL_WINDOW_SIZE: u16 = 4;
+/// What it is before it is set (RFC 9113, section 6.5.2).
+pub(super) const DEFAULT_WINDOW: u32 = 65_535;
 
 /// A frame's type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

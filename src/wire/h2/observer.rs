@@ -16,7 +16,7 @@ use super::fields::{Request, Response};
 use super::frame::Lost;
 use super::reader::{Block, Item, Opened, Reader};
 use super::scratch::Scratch;
-use super::streams::{Stream, Streams};
+use super::streams::{Call, Open, Stream, Streams};
 use super::upgrade;
 use crate::wire::event::{Event, Id, Peer, Sink};
 
@@ -133,6 +133,21 @@ impl Observer {
             self.measured(stream, Peer::Client, sink);
             self.measured(stream, Peer::Server, sink);
         }
+    }
+
+    /// The exchanges that are open, in the order of their streams. None once blind.
+    pub fn open_streams(&self) -> impl Iterator<Item = Open> {
+        self.streams.iter().map(Stream::open)
+    }
+
+    /// Whether a SETTINGS frame of the client has come. Never once blind.
+    pub fn has_client_settings(&self) -> bool {
+        self.client.reader.has_begun()
+    }
+
+    /// How many bytes of body the client takes on a new stream before it says more: its SETTINGS_INITIAL_WINDOW_SIZE.
+    pub fn client_window(&self) -> u32 {
+        self.client.reader.window()
     }
 
     /// Whether the thread is lost.
@@ -280,7 +295,7 @@ impl Observer {
         self.client.decoder.decode(bytes, decoded, |field| fields.take(field, text))?;
         if number > self.streams.last() {
             let head = fields.head(text);
-            let id = self.streams.open(number, head.method == b"CONNECT")?;
+            let id = self.streams.open(number, Call::of(&head))?;
             sink.event(Event::Request { id, head });
         }
         if let Some(stream) = self.streams.find(number) {
@@ -314,7 +329,7 @@ impl Observer {
                 Some(status @ 200..) => {
                     stream.answered = true;
                     stream.grpc_status = grpc_status;
-                    let is_tunnel = stream.is_connect && status < 300;
+                    let is_tunnel = stream.call == Call::Connect && status < 300;
                     sink.event(Event::Response { id, status, grpc_status });
                     if is_tunnel {
                         sink.event(Event::Tunnel { id });

@@ -78,6 +78,8 @@ pub(super) struct Reader {
     step: Step,
     /// A SETTINGS frame has come.
     has_begun: bool,
+    /// The last SETTINGS_INITIAL_WINDOW_SIZE.
+    window: u32,
     /// A small piece that came incomplete.
     piece: [u8; HEAD],
     have: u8,
@@ -97,6 +99,7 @@ impl Reader {
         Reader {
             step,
             has_begun: false,
+            window: DEFAULT_WINDOW,
             piece: [0; HEAD],
             have: 0,
             padding: 0,
@@ -107,14 +110,19 @@ impl Reader {
         }
     }
 
-    /// A SETTINGS frame has come.
+    /// Between two frames, after the first SETTINGS, and not inside a header block.
+    pub(super) fn is_at_boundary(&self) -> bool {
+        self.step == Step::Head && self.have == 0 && self.opened.is_none() && self.has_begun
+    }
+
+    /// A SETTINGS frame has come, or has begun to.
     pub(super) fn has_begun(&self) -> bool {
         self.has_begun
     }
 
-    /// Between two frames, after the first SETTINGS, and not inside a header block.
-    pub(super) fn is_at_boundary(&self) -> bool {
-        self.step == Step::Head && self.have == 0 && self.opened.is_none() && self.has_begun
+    /// The last SETTINGS_INITIAL_WINDOW_SIZE.
+    pub(super) fn window(&self) -> u32 {
+        self.window
     }
 
     /// How many of the next bytes need not be seen.
@@ -237,8 +245,11 @@ impl Reader {
             Step::Head => return self.begin(Head::parse(piece)?),
             Step::Settings => {
                 self.left -= 6;
-                if u16::from_be_bytes([a, b]) == HEADER_TABLE_SIZE {
-                    return Ok(Some(Item::TableSize(u32::from_be_bytes([c, d, e, f]))));
+                let value = u32::from_be_bytes([c, d, e, f]);
+                match u16::from_be_bytes([a, b]) {
+                    HEADER_TABLE_SIZE => return Ok(Some(Item::TableSize(value))),
+                    INITIAL_WINDOW_SIZE => self.window = value,
+                    _ => {}
                 }
             }
             Step::Reset => {

@@ -3,7 +3,44 @@
 use super::bounds;
 use super::frame::Lost;
 use super::ids::Ids;
-use crate::wire::event::{Id, Peer};
+use crate::wire::event::{Id, Peer, RequestHead};
+
+/// What a stream's request is, as far as an answer to it depends on that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// Nothing of what follows.
+    Plain,
+    /// CONNECT.
+    Connect,
+    /// HEAD, whose answer has no body.
+    Head,
+    /// Its content type begins with `application/grpc`.
+    Grpc,
+}
+
+impl Call {
+    pub(super) fn of(head: &RequestHead<'_>) -> Call {
+        match head.method {
+            b"CONNECT" => Call::Connect,
+            b"HEAD" => Call::Head,
+            _ if head.is_grpc => Call::Grpc,
+            _ => Call::Plain,
+        }
+    }
+}
+
+/// An exchange that is open, to whoever answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    /// Its stream.
+    pub number: u32,
+    /// By what name events speak of it.
+    pub id: Id,
+    /// What was asked.
+    pub call: Call,
+    /// The request's last byte has passed.
+    pub request_ended: bool,
+}
 
 /// An open exchange.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +53,7 @@ pub(super) struct Stream {
     pub(super) answered: bool,
     /// The response's last byte has passed.
     pub(super) response_ended: bool,
-    pub(super) is_connect: bool,
+    pub(super) call: Call,
     /// It is over; it only waits for its place to be closed up.
     is_gone: bool,
     /// `grpc-status` so far.
@@ -55,6 +92,14 @@ pub(super) struct Streams {
 /// A list this short is never closed up, and its memory is kept.
 const SMALL: usize = 32;
 
+impl Stream {
+    /// The same, to whoever answers it.
+    pub(super) fn open(&self) -> Open {
+        let &Stream { number, id, call, request_ended, .. } = self;
+        Open { number, id, call, request_ended }
+    }
+}
+
 impl Streams {
     /// The highest number that a client has used.
     pub(super) fn last(&self) -> u32 {
@@ -72,19 +117,19 @@ impl Streams {
     }
 
     /// Opens the stream `number`, which is higher than all before.
-    pub(super) fn open(&mut self, number: u32, is_connect: bool) -> Result<Id, Lost> {
+    pub(super) fn open(&mut self, number: u32, call: Call) -> Result<Id, Lost> {
         if self.open_count() >= bounds::STREAMS {
             return Err(Lost::Streams);
         }
         let id = self.ids.take();
-        self.push(number, id, is_connect, [0; 2]);
+        self.push(number, id, call, [0; 2]);
         Ok(id)
     }
 
     /// Opens stream 1 for an exchange that was begun elsewhere, and has had so many bytes there.
     pub(super) fn adopt(&mut self, id: Id, bytes: [u64; 2]) {
         self.ids.claim(id);
-        self.push(1, id, false, bytes);
+        self.push(1, id, Call::Plain, bytes);
     }
 
     /// All that are open.
@@ -92,7 +137,7 @@ impl Streams {
         self.list.iter().filter(|stream| !stream.is_gone)
     }
 
-    fn push(&mut self, number: u32, id: Id, is_connect: bool, bytes: [u64; 2]) {
+    fn push(&mut self, number: u32, id: Id, call: Call, bytes: [u64; 2]) {
         self.last = number;
         self.list.push(Stream {
             number,
@@ -100,7 +145,7 @@ impl Streams {
             request_ended: false,
             answered: false,
             response_ended: false,
-            is_connect,
+            call,
             is_gone: false,
             grpc_status: None,
             bytes,

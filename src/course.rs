@@ -199,10 +199,14 @@ impl Course {
         self.upstream.is_none()
     }
 
-    /// The request is sent anew: first to the same address, where that is the only one.
+    /// The request is sent anew. It was not the address that failed, but one connection to it.
     pub fn retry(&mut self, address: SocketAddr) {
-        if let Choice::Addresses(addresses) = &mut self.choice {
-            addresses.push_front(address);
+        match &mut self.choice {
+            Choice::Addresses(addresses) => addresses.push_front(address),
+            Choice::Backends(_, tried) => {
+                tried.pop();
+            }
+            Choice::Name(..) | Choice::None => {}
         }
         // A connection that was kept might end in the same way.
         self.traits.may_reuse = false;

@@ -97,6 +97,8 @@ pub struct SteeredFlow {
     account: Account,
     /// The last turn that an event asked for.
     active: Moment,
+    /// When to look for a reader that pauses.
+    stall_check: Moment,
     /// Bytes given to and taken from upstreams that stand in the metrics already.
     reported: (u64, u64),
     /// What is known of the request; none between two of them.
@@ -119,6 +121,7 @@ impl SteeredFlow {
             http: Http::default(),
             account: Account::open(origin, kit),
             active: kit.now,
+            stall_check: Moment::NEVER,
             reported: (0, 0),
             course: None,
         }
@@ -152,7 +155,7 @@ impl SteeredFlow {
         let own = match self.stage {
             Stage::Asking => self.asking_deadline(kit),
             Stage::Seeking => self.seeking_deadline(),
-            Stage::Exchanging => Moment::NEVER,
+            Stage::Exchanging => self.exchange_deadline(kit),
             Stage::Leaving(_) => kit.now,
         };
         idle.min(own)
@@ -166,7 +169,7 @@ impl SteeredFlow {
         match self.stage {
             Stage::Asking => self.asking_expired(kit),
             Stage::Seeking => self.seeking_expired(kit),
-            Stage::Exchanging => Next::Wait,
+            Stage::Exchanging => self.exchange_expired(kit),
             Stage::Leaving(_) => Next::Change,
         }
     }

@@ -1,14 +1,16 @@
 //! A request and its response on their way.
 
 use crate::balance::Outcome;
+use crate::base::time::Moment;
 use crate::course::{Course, Purpose};
 use crate::flow::http::Counter;
 use crate::flow::lane::{Fault, Progress, Watcher};
 use crate::flow::ledger::How;
+use crate::flow::relay::{STALL_CHECK, heed_pause};
 use crate::flow::steer::leave::Leave;
 use crate::flow::steer::{Stage, SteeredFlow};
 use crate::flow::watch::Watch;
-use crate::flow::{Next, Side};
+use crate::flow::{Ending, Next, Side};
 use crate::kit::Kit;
 use crate::wire::event::Peer;
 use crate::wire::h1::facts::ResponseFacts;
@@ -85,6 +87,9 @@ impl SteeredFlow {
         if self.client.ready.is_failed() {
             return self.client_gone(kit);
         }
+        if self.stall_check == Moment::NEVER {
+            self.stall_check = kit.now.plus(STALL_CHECK);
+        }
         let up = match self.turn_up(kit) {
             Ok(progress) => progress,
             Err(fault) => return self.failed(fault, kit),
@@ -111,6 +116,27 @@ impl SteeredFlow {
             return self.server_ended(kit);
         }
         if up == Progress::More || down == Progress::More { Next::Again } else { Next::Wait }
+    }
+
+    /// When an exchange on which nothing moves is looked at.
+    pub(super) fn exchange_deadline(&self, kit: &Kit) -> Moment {
+        let is_half = self.up.ended || self.down.ended;
+        let half = if is_half { self.active.after(kit.config.half_close_timeout) } else { Moment::NEVER };
+        half.min(self.stall_check)
+    }
+
+    /// It is looked at.
+    pub(super) fn exchange_expired(&mut self, kit: &mut Kit) -> Next {
+        if (self.up.ended || self.down.ended) && self.active.after(kit.config.half_close_timeout) <= kit.now {
+            return Next::Close(Ending::HalfClosed);
+        }
+        if self.stall_check <= kit.now {
+            let upstream = self.course.as_mut().and_then(|course| course.upstream_end());
+            let ends = [Some(&mut self.client), upstream];
+            let waits = ends.into_iter().flatten().fold(false, |any, end| any | heed_pause(end));
+            self.stall_check = if waits { kit.now.plus(STALL_CHECK) } else { Moment::NEVER };
+        }
+        Next::Wait
     }
 
     /// Whether nothing waits any more for either side.

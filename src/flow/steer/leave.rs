@@ -38,6 +38,7 @@ const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
 impl SteeredFlow {
     /// The relayed flow that it becomes, and what that wants next.
     pub fn into_relayed(mut self, kit: &mut Kit) -> (Flow, Next) {
+        self.commit(kit);
         self.report(kit);
         let label = self.current_label(kit);
         let leave = match std::mem::replace(&mut self.stage, Stage::Asking) {

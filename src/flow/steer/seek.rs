@@ -102,7 +102,11 @@ impl SteeredFlow {
     fn use_early(&mut self, address: SocketAddr, kit: &mut Kit) -> bool {
         let early = self.course.as_mut().and_then(|course| course.upstream.as_mut());
         match early {
-            Some(upstream) if upstream.address == address => true,
+            Some(upstream) if upstream.address == address => {
+                // It may have been idle for long enough for its server to close it.
+                upstream.is_reused = upstream.is_connected;
+                true
+            }
             Some(_) => {
                 self.give_back_early(kit);
                 false

@@ -98,6 +98,7 @@ pub struct Line {
 /// Lines that are free for the next exchange, so that logging one takes nothing from the heap.
 #[derive(Debug, Default)]
 pub struct Lines {
+    #[expect(clippy::vec_box, reason = "the boxes, too, are used again")]
     free: Vec<Box<Line>>,
 }
 

@@ -46,7 +46,7 @@ fn after_an_answer_of_ours_the_next_request_works() {
     let proxy = Proxy::start(&["--connect-timeout=200ms", "--connect-ports=1-65535"]);
     let addr = origin.addr();
     let mut client = proxy.connect();
-    let cases: [(String, u16, &str); 8] = [
+    let cases: [(String, u16, &str); 7] = [
         ("GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 404, "no route"),
         ("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc".to_owned(), 404, "no route"),
         (get_of(nowhere, "/"), 502, "connection refused"),
@@ -54,11 +54,6 @@ fn after_an_answer_of_ours_the_next_request_works() {
         (get_of(silent, "/"), 504, "connect timeout"),
         (format!("CONNECT {silent} HTTP/1.1\r\nHost: x\r\n\r\n"), 504, "connect timeout"),
         ("GET https://x.test/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 501, "scheme is not http"),
-        (
-            format!("GET http://me:secret@{addr}/ HTTP/1.1\r\nHost: x\r\n\r\n"),
-            400,
-            "user information in the request target",
-        ),
     ];
     for (request, status, cause) in &cases {
         expect_own(&client.ask(request), *status, cause);
@@ -66,7 +61,7 @@ fn after_an_answer_of_ours_the_next_request_works() {
     }
     drop(client);
     assert_eq!(origin.accepted(), 1);
-    proxy.expect_counted(16, &[("200", 8), ("404", 2), ("502", 2), ("504", 2), ("501", 1), ("400", 1)]);
+    proxy.expect_counted(14, &[("200", 7), ("404", 2), ("502", 2), ("504", 2), ("501", 1)]);
     proxy.expect_clean();
 }
 
@@ -147,9 +142,16 @@ fn ambiguous_and_malformed_requests() {
         assert!(answer.field("wayside-error").is_some());
         assert_eq!(answer.field("connection").as_deref(), Some("close"));
     }
-    for target in
-        ["http:///", "http://x:0/", "http://x:99999/", "http://[::1/", "http://x y/", "http://a..b/"]
-    {
+    for target in [
+        "http://me:secret@x/",
+        "http://@x/",
+        "http:///",
+        "http://x:0/",
+        "http://x:99999/",
+        "http://[::1/",
+        "http://x y/",
+        "http://a..b/",
+    ] {
         let answer = proxy.ask(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"));
         assert!(matches!(answer.status(), 400 | 502), "{target}: {}", answer.head);
         assert!(answer.field("wayside-error").is_some());
@@ -201,9 +203,9 @@ fn a_host_that_nobody_knows() {
     let mut client = proxy.connect();
     for round in 0..2 {
         let answer = client.ask("GET http://unknown.test/ HTTP/1.1\r\nHost: unknown.test\r\n\r\n");
-        expect_own(&answer, 502, "name does not exist");
+        expect_own(&answer, 502, "no such name");
         let answer = client.ask("CONNECT unknown.test:443 HTTP/1.1\r\nHost: unknown.test\r\n\r\n");
-        expect_own(&answer, 502, "name does not exist");
+        expect_own(&answer, 502, "no such name");
         let known = format!("GET http://KNOWN.test:{port}/ HTTP/1.1\r\nHost: x\r\n\r\n");
         assert_eq!(client.ask(known).text(), "a:", "{round}");
     }
@@ -214,17 +216,22 @@ fn a_host_that_nobody_knows() {
 
 #[test]
 fn a_backend_set_without_a_backend() {
+    let lab = match Lab::new() {
+        Ok(lab) => lab,
+        Err(why) => skipped!("{why}"),
+    };
     let dir = TempDir::new();
-    let (_socket, nowhere) = refusing();
     let file = dir.file(
         "wayside.toml",
-        format!(
-            "inbound-listen = 'off'\noutbound-listen = '127.0.0.1:0'\nadmin-listen = '127.0.0.1:0'\n\
-             [[route]]\nbackend = 'a'\n[backends.a]\nservers = [{{ address = '{nowhere}', weight = 0 }}]\n"
-        ),
+        "inbound-listen = 'off'\noutbound-listen = '127.0.0.1:0'\nadmin-listen = '127.0.0.1:0'\n\
+         [[route]]\nbackend = 'a'\n[backends.a]\nservers = ['unknown.test:80']\n",
     );
-    let proxy = Proxy::of(Wayside::start(&["--config", file.to_str().expect("a path")]));
-    expect_own(&proxy.ask("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), 503, "no backend");
+    let proxy = Proxy::of(lab.wayside(&["--config", file.to_str().expect("a path")]));
+    let mut client = proxy.connect();
+    for _ in 0..2 {
+        expect_own(&client.ask("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), 503, "no backend");
+    }
+    drop(client);
     proxy.expect_clean();
 }
 
@@ -258,5 +265,23 @@ fn http_2_without_a_route_is_answered() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.ends_with("404"), "{said} {}", String::from_utf8_lossy(&output.stderr));
     proxy.expect_counted(1, &[("404", 1)]);
+    proxy.expect_clean();
+}
+
+/// Each field would be compared with each option. The head must not pass as it was, either.
+#[test]
+fn more_connection_options_than_are_looked_at() {
+    let origin = Origin::named("a");
+    let proxy = Proxy::start(&[]);
+    let addr = origin.addr();
+    let mut client = proxy.connect();
+    for (count, status) in [(64, 200), (65, 400)] {
+        let options: Vec<String> = (0..count).map(|n| format!("x{n}")).collect();
+        let options = options.join(", ");
+        let ask = format!("GET http://{addr}/ HTTP/1.1\r\nHost: {addr}\r\nConnection: {options}\r\n\r\n");
+        assert_eq!(client.ask(ask).status(), status);
+    }
+    assert_eq!(origin.seen().len(), 1);
+    drop(client);
     proxy.expect_clean();
 }

@@ -19,6 +19,8 @@ pub struct Course {
     pub held: Vec<u8>,
     /// How many bytes of `held` belong to the request and may go.
     pub ready: usize,
+    /// They have gone to an upstream; what waits of them waits in the lane.
+    pub is_sent: bool,
     /// When the first of them came.
     pub since: Moment,
     /// What the observer has said.
@@ -181,12 +183,22 @@ impl Course {
     /// Ready for the next request; what lies behind the last one stays.
     pub fn next(&mut self) {
         self.held.drain(..self.ready.min(self.held.len()));
-        self.ready = 0;
+        (self.ready, self.is_sent) = (0, false);
         self.asked.clear();
         self.answer.clear();
         (self.is_answered, self.server_keeps, self.is_committed) = (false, false, false);
         (self.traits, self.trouble, self.verdict) = (Traits::default(), Trouble::default(), None);
         self.choice = Choice::None;
+    }
+
+    /// How many bytes of the request have gone nowhere.
+    pub fn unsent(&self) -> usize {
+        if self.is_sent { 0 } else { self.ready.min(self.held.len()) }
+    }
+
+    /// How many bytes are held that have gone nowhere: of the request, and behind it.
+    pub fn waiting(&self) -> usize {
+        self.held.len().saturating_sub(if self.is_sent { self.ready } else { 0 })
     }
 
     /// The upstream's socket.
@@ -210,6 +222,7 @@ impl Course {
         }
         // A connection that was kept might end in the same way.
         self.traits.may_reuse = false;
+        self.is_sent = false;
         self.answer.clear();
     }
 

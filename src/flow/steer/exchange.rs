@@ -55,7 +55,7 @@ impl SteeredFlow {
 
     fn send(&mut self, kit: &mut Kit) -> Result<(), Fault> {
         let Some(course) = &mut self.course else { return Ok(()) };
-        let Course { held, ready, asked, traits, upstream, .. } = &mut **course;
+        let Course { held, ready, is_sent, asked, traits, upstream, .. } = &mut **course;
         let Some(upstream) = upstream else { return Ok(()) };
         let (head, rest) = held.split_at_checked(asked.request).unwrap_or_default();
         let body = rest.get(..ready.saturating_sub(asked.request)).unwrap_or_default();
@@ -71,6 +71,7 @@ impl SteeredFlow {
             _ => self.up.replace(*ready, held.get(..*ready).unwrap_or_default(), &mut upstream.end, kit),
         };
         kit.scratch = out;
+        *is_sent = true;
         if !traits.may_reuse {
             // It cannot be sent again; what the observer is not sure of goes with the bytes to come.
             let later = held.split_off((*ready).min(held.len()));

@@ -255,8 +255,8 @@ impl SteeredFlow {
         } else {
             self.account.dial_failed(error, kit);
         }
-        let cause = self.account.cause();
-        self.trouble(if cause == "connect timeout" { 504 } else { 502 }, cause);
+        let (status, cause) = self.account.refusal();
+        self.trouble(status, cause);
         let sent = self.course.as_mut().and_then(|course| course.upstream.as_mut()?.sent.take());
         self.end_sent(sent, Outcome::Refused, kit);
         self.drop_upstream(kit);
@@ -274,7 +274,8 @@ impl SteeredFlow {
         let Trouble { status, cause } = course.trouble;
         let (status, cause) = if status == 0 { (502, "no address") } else { (status, cause) };
         if course.traits.purpose == Purpose::Relay {
-            self.account.refused(cause);
+            self.commit(kit);
+            self.account.refused(status, cause);
             return self.leave(Leave::Refused);
         }
         self.answer(status, cause, kit)

@@ -100,7 +100,8 @@ impl SteeredFlow {
         }
         match &self.observer {
             Observer::Http1(_) if is_asked => self.choose(kit),
-            observer if observer.is_not_http() => self.choose_once(kit),
+            // The name that TLS is steered by may be in the part that is still to come.
+            observer if observer.is_not_http() && !observer.is_in_hello() => self.choose_once(kit),
             observer if observer.http2().is_some_and(|http| is_asked || http.is_blind()) => {
                 self.choose_once(kit)
             }

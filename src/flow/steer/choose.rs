@@ -39,10 +39,10 @@ impl SteeredFlow {
         course.traits.purpose = Purpose::Relay;
         // All that has come goes, and the observer has seen it.
         course.ready = course.held.len();
-        let route = match &self.observer {
-            Observer::Http2(_) if course.asked.id.is_some() => route_of_http2(course, self.way.listen, kit),
-            Observer::Opaque => route_of_tls(course.verdict.as_ref(), self.way.listen, kit),
-            _ => None,
+        let route = if self.observer.http2().is_some() {
+            course.asked.id.and_then(|_| route_of_http2(course, self.way.listen, kit))
+        } else {
+            route_of_tls(course.verdict.as_ref(), self.way.listen, kit)
         };
         course.choice = match (route, self.way.target) {
             (Some(route), _) => Choice::Backends(kit.router.backends(route, kit.backends.draw()), Vec::new()),

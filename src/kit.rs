@@ -15,7 +15,7 @@ use crate::resolve::Resolver;
 use crate::route::Router;
 use crate::sys;
 use crate::sys::pipe::Pipes;
-use crate::wire::observer::Means;
+use crate::wire::means::Means;
 use mio::Registry;
 use std::net::SocketAddr;
 use std::time::Instant;

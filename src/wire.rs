@@ -9,6 +9,7 @@ pub mod h1;
 pub mod h2;
 mod head;
 mod lines;
+pub mod means;
 pub mod observer;
 mod preface;
 mod protocol;

@@ -6,33 +6,23 @@
 mod accept;
 mod drain;
 mod report;
+mod start;
 
-use crate::access_log::AccessLog;
 use crate::admin::Admin;
-use crate::backends::Backends;
-use crate::base::buffers::Buffers;
-use crate::base::gate::Gate;
-use crate::base::recent::Recent;
 use crate::base::time::{Clock, Moment};
 use crate::base::token::{Key, Source};
 use crate::base::wheel::Wheel;
-use crate::config::Config;
 use crate::course::Courses;
 use crate::exchanges::Lines;
 use crate::flow::any::AnyFlow;
 use crate::flow::{Next, Side};
 use crate::kit::Kit;
-use crate::listener::{self, Listener};
-use crate::metrics::Metrics;
-use crate::pool::{Concerns, Pool};
-use crate::resolve::{Resolver, Settings};
-use crate::route::Router;
-use crate::sys::{self, limits, pipe::Pipes};
-use crate::wire::observer::Means;
+use crate::listener::Listener;
+use crate::pool::Concerns;
+use crate::sys::{self};
 use crate::worker::accept::Accepting;
 use mio::event::Event;
-use mio::{Events, Interest, Poll};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use mio::{Events, Poll};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
 use std::collections::VecDeque;
@@ -44,9 +34,6 @@ use std::time::{Duration, Instant};
 const EVENTS: usize = 1024;
 /// After this long without an event, memory that is not needed goes back to the system.
 const QUIET: Duration = Duration::from_secs(1);
-
-/// Targets remembered as those whose server speaks first; the oldest is forgotten for one more.
-const SERVER_FIRST: usize = 1024;
 
 /// How long a stdout that does not take the last lines of the access log may hold up the end.
 const LAST_LINES: Duration = Duration::from_millis(200);
@@ -76,79 +63,6 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Opens all that the configuration asks for. The error is one line for the user.
-    pub fn start(config: Config) -> Result<Worker, String> {
-        let descriptors = limits::raise_descriptor_limit();
-        let accepting = Accepting::new(descriptors, config.max_connections)?;
-        let (clock, instant) = (Clock::start(), Instant::now());
-        let poll = Poll::new().map_err(|error| format!("cannot open an epoll instance: {error}"))?;
-        let registry = poll.registry().try_clone().map_err(|error| format!("cannot use epoll: {error}"))?;
-        let mut signals =
-            Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("cannot catch signals: {error}"))?;
-        registry
-            .register(&mut signals, Source::Signal.token(), Interest::READABLE)
-            .map_err(|error| format!("cannot watch for signals: {error}"))?;
-        let (mut metrics, mut resolver) = (Metrics::new(), Resolver::new(Settings::default()));
-        let listeners = listener::open_all(&config, &registry, &mut metrics, &mut resolver)?;
-        let admin = listener::open(&config.admin, "--admin-listen", !config.forwards.is_empty())?;
-        let admin_addrs: Vec<_> = admin.iter().map(|(_, addr)| *addr).collect();
-        let admin = Admin::new(admin.into_iter().map(|(socket, _)| socket).collect(), &registry)
-            .map_err(|error| format!("--admin-listen: cannot be watched: {error}"))?;
-        if listeners.is_empty() {
-            return Err(
-                "nothing to listen on: all of inbound and outbound are off and there is no --forward; \
-                        see wayside run --help"
-                    .to_owned(),
-            );
-        }
-        let access_log = AccessLog::new(config.access_log, &registry)
-            .map_err(|error| format!("--access-log: stdout cannot be used: {error}"))?;
-        let seed = sys::random::bits64();
-        let backends = Backends::new(&config, &mut resolver, seed, clock.moment(instant));
-        let kit = Kit {
-            now: clock.moment(instant),
-            instant,
-            hurry_from: None,
-            registry,
-            hot: vec![0; Kit::HOT].into_boxed_slice(),
-            buffers: Buffers::new(limits::memory_share()),
-            pipes: Pipes::new(accepting.pipes()),
-            metrics,
-            means: Means::default(),
-            spare: Vec::new(),
-            lines: Lines::default(),
-            access_log,
-            resolver,
-            router: Router::new(&config),
-            backends,
-            pool: Pool::new(accepting.idle(), config.pool_size, config.pool_idle_timeout),
-            courses: Courses::default(),
-            scratch: Vec::new(),
-            pseudonym: format!("wayside-{:08x}", sys::random::bits64() >> 32),
-            server_first: Recent::new(SERVER_FIRST),
-            refusals: Gate::default(),
-            own: listeners.iter().map(|listener| listener.addr).collect(),
-            config,
-        };
-        Ok(Worker {
-            poll,
-            clock,
-            kit,
-            flows: Slab::new(),
-            queue: VecDeque::new(),
-            wheel: Wheel::default(),
-            listeners,
-            accepting,
-            admin,
-            admin_addrs,
-            admin_is_busy: false,
-            signals,
-            draining: None,
-            must_end: false,
-            trim_at: Moment::NEVER,
-        })
-    }
-
     /// The listeners of the data path, in the order of the configuration: they know which ports the kernel chose.
     pub fn listeners(&self) -> &[Listener] {
         &self.listeners

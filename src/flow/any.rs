@@ -10,10 +10,6 @@ use mio::event::Event;
 
 /// A connection, whoever chooses where it goes.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "both forms have about the same size; a box would cost each connection more"
-)]
 pub enum AnyFlow {
     /// Its target is known when it is accepted.
     Relayed(Flow),

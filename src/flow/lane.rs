@@ -1,5 +1,7 @@
 //! One direction of a flow: pull, look, push.
 
+mod bulk;
+
 use crate::base::end::End;
 use crate::flow::transit::Transit;
 use crate::kit::Kit;
@@ -295,87 +297,6 @@ impl Lane {
             self.transit.release(kit);
             self.transit = Transit::Buffer(kit.buffers.hold(rest));
             sink.ready.clear_writable();
-        }
-        Ok(())
-    }
-
-    /// As `copy`, where no buffer may be had: only what the sink has taken is taken from the source.
-    fn peek(
-        &mut self,
-        source: &mut End,
-        sink: &mut End,
-        kit: &mut Kit,
-        watcher: &mut impl Watcher,
-    ) -> Result<(), Fault> {
-        kit.count(crate::metrics::Counter::BufferBudget);
-        let mut hot = std::mem::take(&mut kit.hot);
-        let result = self.peek_into(&mut hot, source, sink, kit, watcher);
-        kit.hot = hot;
-        result
-    }
-
-    fn peek_into(
-        &mut self,
-        hot: &mut [u8],
-        source: &mut End,
-        sink: &mut End,
-        kit: &mut Kit,
-        watcher: &mut impl Watcher,
-    ) -> Result<(), Fault> {
-        let seen = match source.stream.peek(hot) {
-            Ok(0) => {
-                self.ended = true;
-                return Ok(());
-            }
-            Ok(seen) => seen,
-            Err(error) if is_later(&error, source) => return Ok(()),
-            Err(error) => return Err(Fault::Source(error)),
-        };
-        let sent = match sink.stream.write(hot.get(..seen).unwrap_or_default()) {
-            Ok(sent) => sent,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-            Err(error) => return Err(Fault::Sink(error)),
-        };
-        if sent < seen {
-            sink.ready.clear_writable();
-        }
-        let Some(gone) = hot.get_mut(..sent).filter(|gone| !gone.is_empty()) else { return Ok(()) };
-        // They were peeked at, so they are there, and they are the same.
-        source.stream.read_exact(gone).map_err(Fault::Source)?;
-        self.took(sent, usize::MAX);
-        let pass = watcher.look(gone, kit);
-        debug_assert_eq!(pass, sent, "bytes are not peeked at where they may be held back");
-        Ok(())
-    }
-
-    fn splice(
-        &mut self,
-        source: &mut End,
-        sink: &mut End,
-        kit: &mut Kit,
-        watcher: &mut impl Watcher,
-    ) -> Result<(), Fault> {
-        let Transit::Pipe(pipe) = &mut self.transit else { return Ok(()) };
-        let bulky = match pipe.fill(&source.stream, watcher.unseen()) {
-            Ok(0) => {
-                self.ended = true;
-                false
-            }
-            Ok(count) => {
-                self.taken += count as u64;
-                watcher.skipped(count as u64, kit);
-                count >= BULKY_ABOVE
-            }
-            // Nothing there, or urgent data, at which splice(2) stops: only a read tells.
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => false,
-            Err(error) => return Err(Fault::Source(error)),
-        };
-        self.transit.push(sink, kit).map_err(Fault::Sink)?;
-        if !bulky {
-            self.full_reads = 0;
-        }
-        if self.transit.is_empty() && (self.full_reads == 0 || self.ended) {
-            self.transit.release(kit);
         }
         Ok(())
     }

@@ -6,7 +6,8 @@ use crate::flow::lane::Watcher;
 use crate::kit::Kit;
 use crate::wire::detect::Verdict;
 use crate::wire::event::Peer;
-use crate::wire::observer::{Means, Observer};
+use crate::wire::means::Means;
+use crate::wire::observer::Observer;
 
 /// The watcher of one lane, for one turn.
 pub struct Watch<'a> {

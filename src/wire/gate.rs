@@ -6,7 +6,8 @@ use crate::wire::event::{Event, Peer, Sink};
 use crate::wire::h1::Fault;
 use crate::wire::h2::Lost;
 use crate::wire::lines::{Lines, Step};
-use crate::wire::observer::{Means, Observer, Seen};
+use crate::wire::means::Means;
+use crate::wire::observer::{Observer, Seen};
 
 /// The length of HTTP/2's preface, which is lines to others.
 const PREFACE: usize = 24;

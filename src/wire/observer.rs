@@ -4,7 +4,7 @@
 use crate::wire::detect::{DecidedBy, Detector, Protocol, Verdict};
 use crate::wire::event::{Peer, Sink};
 use crate::wire::gate::Gate;
-use crate::wire::h2::Scratch;
+use crate::wire::means::Means;
 use crate::wire::{h1, h2};
 
 /// The watcher of one connection.
@@ -40,42 +40,6 @@ pub struct Undecided {
     detector: Detector,
     client: Vec<u8>,
     server: Vec<u8>,
-}
-
-/// What all observers share, lent to each for a call, so that an idle connection owns next to nothing.
-#[derive(Debug, Default)]
-pub struct Means {
-    /// Set for a call on a connection whose HTTP/1 is to be looked at one exchange at a time.
-    pub is_one_by_one: bool,
-    /// Where header blocks of HTTP/2 are decoded.
-    scratch: Scratch,
-    /// Observers of HTTP/1 that are between messages.
-    #[expect(clippy::vec_box, reason = "the boxes move between here and the connections")]
-    spare: Vec<Box<h1::Observer>>,
-}
-
-/// The most observers that are kept for the next message: a turn of the loop rarely has more connections in the midst
-/// of one.
-const SPARE: usize = 256;
-
-impl Means {
-    /// Gives back what was needed once. To be called when the process is idle.
-    pub fn trim(&mut self) {
-        self.scratch.trim();
-        self.spare = Vec::new();
-    }
-
-    fn take(&mut self, is_strict: bool) -> Box<h1::Observer> {
-        let mut observer = self.spare.pop().unwrap_or_else(|| Box::new(h1::Observer::new(is_strict)));
-        observer.set_rigour(is_strict, self.is_one_by_one);
-        observer
-    }
-
-    fn give_back(&mut self, observer: Box<h1::Observer>) {
-        if self.spare.len() < SPARE {
-            self.spare.push(observer);
-        }
-    }
 }
 
 /// What showing bytes came to.
@@ -273,10 +237,9 @@ impl Observer {
 
     /// What stood before it for the sake of strictness goes.
     pub fn open_gate(&mut self) {
-        *self = match std::mem::take(self) {
-            Observer::Gated(gate) => gate.into_inner(),
-            other => other,
-        };
+        if let Observer::Gated(gate) = self {
+            *self = std::mem::take(gate).into_inner();
+        }
     }
 
     /// Where one exchange at a time is looked at: that one is done with.
@@ -287,7 +250,7 @@ impl Observer {
         self.rest(means);
     }
 
-    /// The same: the request goes to another server.
+    /// The request goes to another server.
     pub fn forget_server(&mut self) {
         if let Observer::Http1(http) = self {
             http.forget_server();

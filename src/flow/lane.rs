@@ -259,6 +259,11 @@ impl Lane {
         self.surplus = self.surplus.saturating_add_unsigned(count as u32);
     }
 
+    /// So many bytes that were taken are not given.
+    pub fn leave_out(&mut self, count: usize) {
+        self.surplus = self.surplus.saturating_sub_unsigned(count as u32);
+    }
+
     /// Takes out what is held back.
     pub fn take_withheld(&mut self) -> Vec<u8> {
         self.withheld.take().map_or_else(Vec::new, |held| *held)

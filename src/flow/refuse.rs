@@ -33,6 +33,11 @@ impl Flow {
         self.refused(kit)
     }
 
+    /// What an upstream that cannot be had is in HTTP.
+    fn no_upstream(&self) -> u16 {
+        if self.account.cause() == "connect timeout" { 504 } else { 502 }
+    }
+
     /// Reads until it is known what the client speaks, and of HTTP until a request's head is there, to be answered and counted.
     pub(super) fn refused(&mut self, kit: &mut Kit) -> Next {
         if self.client.ready.is_failed() {
@@ -40,7 +45,7 @@ impl Flow {
         }
         while self.client.ready.is_readable() {
             match self.read_first_bytes(kit) {
-                Ok(0) => return self.refusal(kit),
+                Ok(0) => return self.refusal(self.no_upstream(), kit),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.client.ready.clear_readable(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -55,7 +60,7 @@ impl Flow {
                 },
             };
             if is_enough {
-                return self.refusal(kit);
+                return self.refusal(self.no_upstream(), kit);
             }
         }
         self.greet();
@@ -88,11 +93,15 @@ impl Flow {
         read
     }
 
+    /// Time is up for a client that has not said what it speaks.
+    pub(super) fn refusal_expired(&mut self, kit: &mut Kit) -> Next {
+        self.refusal(self.no_upstream(), kit)
+    }
+
     /// In the client's own protocol where that is HTTP, else a reset.
-    pub(super) fn refusal(&mut self, kit: &mut Kit) -> Next {
+    pub(super) fn refusal(&mut self, status: u16, kit: &mut Kit) -> Next {
         self.account.first_end(Side::Upstream, How::Refused);
         let cause = self.account.cause();
-        let status = if cause == "connect timeout" { 504 } else { 502 };
         match self.observer {
             Observer::Http1(ref mut http) => {
                 let (first, to_head) = (http.first(), http.is_asked_for_head());
@@ -113,13 +122,17 @@ impl Flow {
     fn refuse_streams(&mut self, status: u16, cause: &'static str, kit: &mut Kit) -> Next {
         let Some(http) = self.observer.http2() else { return self.give_reset() };
         let streams: Vec<h2::Open> = http.open_streams().take(reply::MAX_STREAMS).collect();
-        let is_greeted = matches!(self.stage, Stage::Refused { is_greeted: true, .. });
+        // While it was steered, or since.
+        let is_greeted =
+            self.down.given() > 0 || matches!(self.stage, Stage::Refused { is_greeted: true, .. });
         let (has_settings, window) = (http.has_client_settings(), http.client_window());
         let answer = reply::Http2 { status, cause, is_greeted, has_settings, window }.bytes(&streams);
         let connection = self.account.connection();
         let mut counter = http::Counter { http: &mut self.http, asked: None, connection, kit };
         for stream in &streams {
-            counter.kit.count(Counter::AnsweredBadGateway);
+            if matches!(status, 502 | 504) {
+                counter.kit.count(Counter::AnsweredBadGateway);
+            }
             counter.answer_stream(stream.id, status, cause);
         }
         counter.finish_all(cause);

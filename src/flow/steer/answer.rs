@@ -19,7 +19,7 @@ impl SteeredFlow {
             (None, Observer::Http2Lost(reason)) => {
                 self.leave(Leave::Farewell(reply::http2_goaway(reason.as_str())))
             }
-            (None, _) => self.leave(Leave::Refused),
+            (None, _) => self.leave(Leave::Refused(502)),
         }
     }
 

@@ -54,6 +54,10 @@ impl SteeredFlow {
                 Choice::None
             }
         };
+        if self.way.target.is_none() && !self.way.is_served {
+            course.trouble = Trouble { status: 403, cause: "client not allowed to use this proxy" };
+            course.choice = Choice::None;
+        }
         self.seek(kit)
     }
 }
@@ -114,7 +118,7 @@ fn field<'a>(head: &'a [u8], name: &str) -> Option<Cow<'a, [u8]>> {
 
 fn route_of_http2(course: &Course, listen: Entry, kit: &Kit) -> Option<RouteId> {
     let asked = &course.asked;
-    let header = |_: &str| None;
+    let header = |name: &str| asked.fields.value(name.as_bytes());
     kit.router.route(&Asked {
         listen,
         authority: &asked.authority,

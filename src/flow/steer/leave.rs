@@ -26,8 +26,8 @@ pub enum Leave {
     Tunnel,
     /// The upstream broke off within its answer.
     Broken,
-    /// No upstream was to be had, and the client is told in its own protocol.
-    Refused,
+    /// No upstream was to be had, and the client is told in its own protocol; in HTTP/2 with this status.
+    Refused(u16),
     /// The client is told this, and closed.
     Farewell(Vec<u8>),
 }
@@ -138,8 +138,8 @@ impl Flow {
                 self.break_side(Side::Upstream, None);
                 self.relaying(kit)
             }
-            Leave::Refused if self.observer.is_decided() => self.refusal(kit),
-            Leave::Refused => self.refuse(kit),
+            Leave::Refused(status) if self.observer.is_decided() => self.refusal(status, kit),
+            Leave::Refused(_) => self.refuse(kit),
             Leave::Farewell(answer) => self.say_farewell(&answer, kit),
         }
     }

@@ -114,7 +114,8 @@ impl SteeredFlow {
     /// It is of no use here, but may be to another.
     fn give_back_early(&mut self, kit: &mut Kit) {
         let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.take()) else { return };
-        if upstream.is_connected {
+        // What a server of HTTP/2 says first is for the one connection.
+        if upstream.is_connected && !upstream.end.ready.is_readable() {
             kit.pool.park(upstream.end, upstream.lease, kit.now, &mut kit.metrics);
         } else {
             kit.pool.close(upstream.lease, 0, kit.now, &mut kit.metrics);
@@ -271,7 +272,7 @@ impl SteeredFlow {
         let (status, cause) = if status == 0 { (502, "no address") } else { (status, cause) };
         if course.traits.purpose == Purpose::Relay {
             self.account.refused(cause);
-            return self.leave(Leave::Refused);
+            return self.leave(Leave::Refused(status));
         }
         self.answer(status, cause, kit)
     }

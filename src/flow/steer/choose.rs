@@ -45,10 +45,10 @@ impl SteeredFlow {
         course.traits.purpose = Purpose::Relay;
         // All that has come goes, and the observer has seen it.
         course.ready = course.held.len();
-        let route = match &self.observer {
-            Observer::Http2(_) if course.asked.id.is_some() => route_of_http2(course, self.way.listen, kit),
-            Observer::Opaque => route_of_tls(course.verdict.as_ref(), self.way.listen, kit),
-            _ => None,
+        let route = if self.observer.http2().is_some() {
+            course.asked.id.and_then(|_| route_of_http2(course, self.way.listen, kit))
+        } else {
+            route_of_tls(course.verdict.as_ref(), self.way.listen, kit)
         };
         course.choice = match (route, self.way.target) {
             (Some(route), _) => Choice::Backends(kit.router.backends(route, kit.backends.draw()), Vec::new()),
@@ -129,7 +129,7 @@ fn field<'a>(head: &'a [u8], name: &str) -> Option<Cow<'a, [u8]>> {
 
 fn route_of_http2(course: &Course, listen: Entry, kit: &Kit) -> Option<RouteId> {
     let asked = &course.asked;
-    let header = |_: &str| None;
+    let header = |name: &str| asked.fields.value(name.as_bytes());
     kit.router.route(&Asked {
         listen,
         authority: &asked.authority,

@@ -33,6 +33,8 @@ pub struct Course {
     pub upstream: Option<Upstream>,
     /// Responses' bytes that did not make a whole head yet.
     pub answer: Vec<u8>,
+    /// Bytes of the request have gone to the upstream.
+    pub is_sent: bool,
     /// The final response's head has gone to the client.
     pub is_answered: bool,
     /// The server will take another request.
@@ -173,8 +175,6 @@ pub struct Upstream {
     pub until: Moment,
     /// The balancer's ticket, until the endpoint has answered.
     pub sent: Option<Sent>,
-    /// Bytes that its server's kernel had acknowledged before this request, where that was asked for.
-    pub acknowledged: Option<u64>,
 }
 
 impl Course {
@@ -184,7 +184,8 @@ impl Course {
         self.ready = 0;
         self.asked.clear();
         self.answer.clear();
-        (self.is_answered, self.server_keeps, self.is_committed) = (false, false, false);
+        (self.is_sent, self.is_answered) = (false, false);
+        (self.server_keeps, self.is_committed) = (false, false);
         (self.traits, self.trouble, self.verdict) = (Traits::default(), Trouble::default(), None);
         self.choice = Choice::None;
     }
@@ -206,6 +207,7 @@ impl Course {
         }
         // A connection that was kept might end in the same way.
         self.traits.may_reuse = false;
+        self.is_sent = false;
         self.answer.clear();
     }
 

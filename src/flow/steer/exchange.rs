@@ -33,6 +33,9 @@ impl SteeredFlow {
         if let Err(fault) = self.send(kit) {
             return self.failed(fault, kit);
         }
+        if let Some(course) = &mut self.course {
+            course.is_sent = true;
+        }
         self.exchanging(kit)
     }
 
@@ -197,7 +200,9 @@ impl SteeredFlow {
             Err(error) => Err(Fault::Source(error)),
         };
         kit.hot = hot;
-        if self.down.ended && result.is_ok() {
+        // Before the head, the request may still be sent anew: its exchange stays open.
+        let is_answered = self.course.as_ref().is_some_and(|course| course.is_answered);
+        if self.down.ended && is_answered && result.is_ok() {
             self.tell_server_end(kit);
         }
         result

@@ -78,7 +78,8 @@ impl SteeredFlow {
         self.upstream_lost(None, kit)
     }
 
-    /// Before the response began, the request may go elsewhere; after that the client has to be told.
+    /// Before the response began, a request may go elsewhere if it does no harm twice, or no byte of it got out; after that the
+    /// client has to be told.
     fn upstream_lost(&mut self, error: Option<io::Error>, kit: &mut Kit) -> Next {
         let Some(course) = &mut self.course else { return Next::Close(Ending::Reset) };
         if course.is_answered {
@@ -86,14 +87,8 @@ impl SteeredFlow {
         }
         let is_silent = course.answer.is_empty() && course.asked.interim == 0;
         let Some(upstream) = &mut course.upstream else { return Next::Close(Ending::Reset) };
-        // Its server had closed it before the request came there: then its kernel never took a byte of it.
-        let is_unheard = || {
-            error.as_ref().is_none_or(socket::is_after_fin)
-                && upstream.acknowledged.is_some()
-                && socket::health(&upstream.end.stream).map(|health| health.acknowledged)
-                    == upstream.acknowledged
-        };
-        let may_retry = upstream.is_reused && is_silent && (course.traits.is_idempotent || is_unheard());
+        let is_harmless = course.traits.is_idempotent || !course.is_sent;
+        let may_retry = upstream.is_reused && is_silent && is_harmless;
         let sent = upstream.sent.take();
         self.end_sent(sent, Outcome::Failed, kit);
         if may_retry {
@@ -107,7 +102,8 @@ impl SteeredFlow {
         self.answer(502, cause, kit)
     }
 
-    /// The connection had ended while it was kept: nobody has seen the request.
+    /// The connection had ended while it was kept. A server may still have read the request, whatever the kernel knows: the
+    /// acknowledgement of its last bytes may be late, and a server that has ended its own side may go on reading.
     fn send_anew(&mut self, kit: &mut Kit) -> Next {
         let address = self.course.as_ref().and_then(|course| Some(course.upstream.as_ref()?.address));
         self.drop_upstream(kit);

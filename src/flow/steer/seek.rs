@@ -129,8 +129,7 @@ impl SteeredFlow {
         };
         let target = (self.account.direction, address);
         while let Some((end, lease)) = kit.pool.take(self.key, target) {
-            let health = if course.traits.is_idempotent { None } else { socket::health(&end.stream) };
-            if health.is_some_and(|health| !health.is_open) {
+            if !course.traits.is_idempotent && !socket::is_quiet(&end.stream) {
                 kit.count(Counter::PoolClosedByServer);
                 kit.pool.close(lease, 0, kit.now, &mut kit.metrics);
                 continue;
@@ -146,7 +145,6 @@ impl SteeredFlow {
                 began: kit.now,
                 until: Moment::NEVER,
                 sent: None,
-                acknowledged: health.map(|health| health.acknowledged),
             });
             return true;
         }
@@ -172,7 +170,6 @@ impl SteeredFlow {
                     began: kit.now,
                     until: kit.now.after(connect_timeout(self.account.direction, kit)),
                     sent,
-                    acknowledged: None,
                 };
                 self.course.get_or_insert_with(|| kit.courses.take()).upstream = Some(upstream);
                 Ok(())

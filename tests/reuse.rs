@@ -1,0 +1,8 @@
+//! `--http-reuse`: upstream connections that serve one client after another.
+
+mod support;
+
+#[path = "reuse/http.rs"]
+mod http;
+#[path = "reuse/race.rs"]
+mod race;

@@ -35,6 +35,8 @@ pub struct Course {
     pub answer: Vec<u8>,
     /// Bytes of the request have gone to the upstream.
     pub is_sent: bool,
+    /// Why the upstream takes no more of the request. What it has said is still to be read.
+    pub deaf: Option<std::io::Error>,
     /// The final response's head has gone to the client.
     pub is_answered: bool,
     /// The server will take another request.
@@ -184,7 +186,7 @@ impl Course {
         self.ready = 0;
         self.asked.clear();
         self.answer.clear();
-        (self.is_sent, self.is_answered) = (false, false);
+        (self.is_sent, self.is_answered, self.deaf) = (false, false, None);
         (self.server_keeps, self.is_committed) = (false, false);
         (self.traits, self.trouble, self.verdict) = (Traits::default(), Trouble::default(), None);
         self.choice = Choice::None;
@@ -207,7 +209,7 @@ impl Course {
         }
         // A connection that was kept might end in the same way.
         self.traits.may_reuse = false;
-        self.is_sent = false;
+        (self.is_sent, self.deaf) = (false, None);
         self.answer.clear();
     }
 

@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "reuse/crossing.rs"]
+mod crossing;
 #[path = "reuse/http.rs"]
 mod http;
 #[path = "reuse/race.rs"]

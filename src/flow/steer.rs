@@ -35,7 +35,7 @@ use crate::course::Course;
 use crate::flow::http::Http;
 use crate::flow::lane::Lane;
 use crate::flow::ledger::Account;
-use crate::flow::{Next, Origin, Side};
+use crate::flow::{Ending, Next, Origin, Side};
 use crate::kit::Kit;
 use crate::resolve::Dialable;
 use crate::wire::observer::Observer;
@@ -148,7 +148,7 @@ impl SteeredFlow {
 
     /// When [`SteeredFlow::expire`] wants to be called.
     pub fn deadline(&self, kit: &Kit) -> Moment {
-        let idle = self.active.after(kit.config.idle_timeout);
+        let idle = self.quiet_deadline(kit).0;
         let own = match self.stage {
             Stage::Asking => self.asking_deadline(kit),
             Stage::Seeking => self.seeking_deadline(),
@@ -158,10 +158,20 @@ impl SteeredFlow {
         idle.min(own)
     }
 
+    /// When it is closed if nothing moves, and what for.
+    fn quiet_deadline(&self, kit: &Kit) -> (Moment, Ending) {
+        let idle = (self.active.after(kit.config.idle_timeout), Ending::Idle);
+        let half = (self.active.after(kit.config.half_close_timeout), Ending::HalfClosed);
+        let has_left =
+            matches!(self.stage, Stage::Exchanging) && (self.up.ended || self.client.ready.has_ended());
+        if has_left && half.0 < idle.0 { half } else { idle }
+    }
+
     /// The deadline has come.
     pub fn expire(&mut self, kit: &mut Kit) -> Next {
-        if self.active.after(kit.config.idle_timeout) <= kit.now {
-            return Next::Close(super::Ending::Idle);
+        let (quiet, ending) = self.quiet_deadline(kit);
+        if quiet <= kit.now {
+            return Next::Close(ending);
         }
         match self.stage {
             Stage::Asking => self.asking_expired(kit),

@@ -94,7 +94,13 @@ impl Peer {
         }
     }
 
-    fn body(&mut self, head: String, body: Body, may_end_with_stream: bool) -> io::Result<Message> {
+    /// The body behind a head that was read.
+    pub(crate) fn body(
+        &mut self,
+        head: String,
+        body: Body,
+        may_end_with_stream: bool,
+    ) -> io::Result<Message> {
         let mut message = Message { head, body: Vec::new() };
         if body == Body::None {
             return Ok(message);

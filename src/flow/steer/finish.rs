@@ -2,7 +2,6 @@
 
 use crate::balance::Outcome;
 use crate::flow::http;
-use crate::flow::lane::Fault;
 use crate::flow::ledger::How;
 use crate::flow::steer::leave::Leave;
 use crate::flow::steer::{Stage, SteeredFlow};
@@ -19,7 +18,8 @@ impl SteeredFlow {
         self.report(kit);
         let Some(course) = &mut self.course else { return Next::Wait };
         let keep_alive = course.traits.keep_alive;
-        let is_fit = course.server_keeps && !self.down.ended && self.down.withheld() == 0;
+        let is_fit =
+            course.server_keeps && course.deaf.is_none() && !self.down.ended && self.down.withheld() == 0;
         let upstream = course.upstream.take();
         if !course.traits.may_reuse {
             // What stands there lies behind the request.
@@ -33,7 +33,7 @@ impl SteeredFlow {
                 kit.pool.close(upstream.lease, upstream.end.errno, kit.now, &mut kit.metrics);
             }
         }
-        self.down.renew(kit);
+        self.down.renew_source(kit);
         self.observer.next_exchange(&mut kit.means);
         self.stage = Stage::Asking;
         if !keep_alive {
@@ -62,25 +62,15 @@ impl SteeredFlow {
         Next::Close(Ending::Finished)
     }
 
-    /// A socket has failed while a request was under way.
-    pub(super) fn failed(&mut self, fault: Fault, kit: &mut Kit) -> Next {
-        let error = match fault {
-            Fault::Source(error) | Fault::Sink(error) => error,
-        };
-        if self.client.ready.is_failed() {
-            return self.client_gone(kit);
-        }
-        self.upstream_lost(Some(error), kit)
-    }
-
-    /// The server has ended its side before the exchange was over.
-    pub(super) fn server_ended(&mut self, kit: &mut Kit) -> Next {
-        self.upstream_lost(None, kit)
+    /// The whole response was delivered before the request's end, and the server reads no more.
+    pub(super) fn finish_early(&mut self, kit: &mut Kit) -> Next {
+        self.drop_upstream(kit);
+        self.leave(Leave::Farewell(Vec::new()))
     }
 
     /// Before the response began, a request may go elsewhere if it does no harm twice, or no byte of it got out; after that the
     /// client has to be told.
-    fn upstream_lost(&mut self, error: Option<io::Error>, kit: &mut Kit) -> Next {
+    pub(super) fn upstream_lost(&mut self, error: Option<io::Error>, kit: &mut Kit) -> Next {
         let Some(course) = &mut self.course else { return Next::Close(Ending::Reset) };
         if course.is_answered {
             return self.cut_off(error);
@@ -107,8 +97,8 @@ impl SteeredFlow {
     fn send_anew(&mut self, kit: &mut Kit) -> Next {
         let address = self.course.as_ref().and_then(|course| Some(course.upstream.as_ref()?.address));
         self.drop_upstream(kit);
-        self.up.renew(kit);
-        self.down.renew(kit);
+        self.up.renew_sink(kit);
+        self.down.renew_source(kit);
         self.observer.forget_server();
         if let (Some(course), Some(address)) = (&mut self.course, address) {
             self.up.repeat(course.ready);

@@ -185,7 +185,7 @@ impl SteeredFlow {
     /// A turn while an upstream is to come.
     pub(super) fn seeking(&mut self, kit: &mut Kit) -> Next {
         if self.client.ready.is_failed() {
-            return self.client_gone(kit);
+            return self.client_gone(socket::pending_error(&self.client.stream), kit);
         }
         let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) else {
             return self.seek(kit);
@@ -281,8 +281,7 @@ impl SteeredFlow {
     }
 
     /// The client has gone before there was an answer.
-    pub(super) fn client_gone(&mut self, kit: &mut Kit) -> Next {
-        let error = socket::pending_error(&self.client.stream);
+    pub(super) fn client_gone(&mut self, error: Option<io::Error>, kit: &mut Kit) -> Next {
         self.note_end(Side::Client, &error.unwrap_or_else(|| io::Error::from_raw_os_error(socket::RESET)));
         if let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) {
             let waited = kit.now.since(upstream.began);

@@ -265,6 +265,11 @@ impl Lane {
         self.surplus = self.surplus.saturating_add_unsigned(count as u32);
     }
 
+    /// So many bytes were taken, and are for no sink.
+    pub fn forgo(&mut self, count: usize) {
+        self.surplus = self.surplus.saturating_sub_unsigned(count as u32);
+    }
+
     /// Takes out what is held back.
     pub fn take_withheld(&mut self) -> Vec<u8> {
         self.withheld.take().map_or_else(Vec::new, |held| *held)

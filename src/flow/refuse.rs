@@ -91,12 +91,11 @@ impl Flow {
     /// In the client's own protocol where that is HTTP, else a reset.
     pub(super) fn refusal(&mut self, kit: &mut Kit) -> Next {
         self.account.first_end(Side::Upstream, How::Refused);
-        let cause = self.account.cause();
-        let status = if cause == "connect timeout" { 504 } else { 502 };
+        let (status, cause) = self.account.refusal();
         match self.observer {
             Observer::Http1(ref mut http) => {
                 let (first, to_head) = (http.first(), http.is_asked_for_head());
-                kit.count(Counter::AnsweredBadGateway);
+                count_bad_gateway(status, kit);
                 let answer = reply::Http1 { status, cause, to_head, keep_alive: false }.bytes();
                 let connection = self.account.connection();
                 let mut counter = http::Counter { http: &mut self.http, asked: None, connection, kit };
@@ -119,7 +118,7 @@ impl Flow {
         let connection = self.account.connection();
         let mut counter = http::Counter { http: &mut self.http, asked: None, connection, kit };
         for stream in &streams {
-            counter.kit.count(Counter::AnsweredBadGateway);
+            count_bad_gateway(status, counter.kit);
             counter.answer_stream(stream.id, status, cause);
         }
         counter.finish_all(cause);
@@ -236,5 +235,12 @@ impl Flow {
             self.decide(verdict, kit);
             self.let_go(kit);
         }
+    }
+}
+
+/// An answer of ours says that no upstream was to be had.
+pub(super) fn count_bad_gateway(status: u16, kit: &mut Kit) {
+    if matches!(status, 502 | 504) {
+        kit.count(Counter::AnsweredBadGateway);
     }
 }

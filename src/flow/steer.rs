@@ -97,6 +97,8 @@ pub struct SteeredFlow {
     account: Account,
     /// The last turn that an event asked for.
     active: Moment,
+    /// When to look for a reader that pauses.
+    stall_check: Moment,
     /// Bytes given to and taken from upstreams that stand in the metrics already.
     reported: (u64, u64),
     /// What is known of the request; none between two of them.
@@ -119,6 +121,7 @@ impl SteeredFlow {
             http: Http::default(),
             account: Account::open(origin, kit),
             active: kit.now,
+            stall_check: Moment::NEVER,
             reported: (0, 0),
             course: None,
         }
@@ -148,35 +151,25 @@ impl SteeredFlow {
 
     /// When [`SteeredFlow::expire`] wants to be called.
     pub fn deadline(&self, kit: &Kit) -> Moment {
-        let idle = self.quiet_deadline(kit).0;
+        let idle = self.active.after(kit.config.idle_timeout);
         let own = match self.stage {
             Stage::Asking => self.asking_deadline(kit),
             Stage::Seeking => self.seeking_deadline(),
-            Stage::Exchanging => Moment::NEVER,
+            Stage::Exchanging => self.exchange_deadline(kit),
             Stage::Leaving(_) => kit.now,
         };
         idle.min(own)
     }
 
-    /// When it is closed if nothing moves, and what for.
-    fn quiet_deadline(&self, kit: &Kit) -> (Moment, Ending) {
-        let idle = (self.active.after(kit.config.idle_timeout), Ending::Idle);
-        let half = (self.active.after(kit.config.half_close_timeout), Ending::HalfClosed);
-        let has_left =
-            matches!(self.stage, Stage::Exchanging) && (self.up.ended || self.client.ready.has_ended());
-        if has_left && half.0 < idle.0 { half } else { idle }
-    }
-
     /// The deadline has come.
     pub fn expire(&mut self, kit: &mut Kit) -> Next {
-        let (quiet, ending) = self.quiet_deadline(kit);
-        if quiet <= kit.now {
-            return Next::Close(ending);
+        if self.active.after(kit.config.idle_timeout) <= kit.now {
+            return Next::Close(Ending::Idle);
         }
         match self.stage {
             Stage::Asking => self.asking_expired(kit),
             Stage::Seeking => self.seeking_expired(kit),
-            Stage::Exchanging => Next::Wait,
+            Stage::Exchanging => self.exchange_expired(kit),
             Stage::Leaving(_) => Next::Change,
         }
     }

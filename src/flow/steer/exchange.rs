@@ -1,14 +1,16 @@
 //! A request and its response on their way.
 
 use crate::balance::Outcome;
+use crate::base::time::Moment;
 use crate::course::{Course, Purpose};
 use crate::flow::http::Counter;
 use crate::flow::lane::{Fault, Progress, Watcher};
 use crate::flow::ledger::How;
+use crate::flow::relay::{STALL_CHECK, heed_pause};
 use crate::flow::steer::leave::Leave;
 use crate::flow::steer::{Stage, SteeredFlow};
 use crate::flow::watch::Watch;
-use crate::flow::{Next, Side};
+use crate::flow::{Ending, Next, Side};
 use crate::kit::Kit;
 use crate::sys::socket;
 use crate::wire::event::Peer;
@@ -35,12 +37,12 @@ impl SteeredFlow {
         match self.send(kit) {
             Ok(()) => {}
             Err(Fault::Source(error) | Fault::Sink(error)) if is_reused == Some(true) => {
+                if let Some(course) = &mut self.course {
+                    course.is_sent = false;
+                }
                 return self.upstream_lost(Some(error), kit);
             }
             Err(Fault::Source(error) | Fault::Sink(error)) => self.deafened(error, kit),
-        }
-        if let Some(course) = &mut self.course {
-            course.is_sent = true;
         }
         self.exchanging(kit)
     }
@@ -62,7 +64,7 @@ impl SteeredFlow {
 
     fn send(&mut self, kit: &mut Kit) -> Result<(), Fault> {
         let Some(course) = &mut self.course else { return Ok(()) };
-        let Course { held, ready, asked, traits, upstream, .. } = &mut **course;
+        let Course { held, ready, is_sent, asked, traits, upstream, .. } = &mut **course;
         let Some(upstream) = upstream else { return Ok(()) };
         let (head, rest) = held.split_at_checked(asked.request).unwrap_or_default();
         let body = rest.get(..ready.saturating_sub(asked.request)).unwrap_or_default();
@@ -78,6 +80,7 @@ impl SteeredFlow {
             _ => self.up.replace(*ready, held.get(..*ready).unwrap_or_default(), &mut upstream.end, kit),
         };
         kit.scratch = out;
+        *is_sent = true;
         if !traits.may_reuse {
             // It cannot be sent again; what the observer is not sure of goes with the bytes to come.
             let later = held.split_off((*ready).min(held.len()));
@@ -93,6 +96,9 @@ impl SteeredFlow {
     pub(super) fn exchanging(&mut self, kit: &mut Kit) -> Next {
         if self.client.ready.is_failed() {
             return self.client_gone(socket::pending_error(&self.client.stream), kit);
+        }
+        if self.stall_check == Moment::NEVER {
+            self.stall_check = kit.now.plus(STALL_CHECK);
         }
         let up = match self.turn_up(kit) {
             Ok(progress) => progress,
@@ -153,6 +159,30 @@ impl SteeredFlow {
     /// Whether no more of the request can be brought to the upstream.
     fn is_up_done(&self) -> bool {
         self.up.ended || self.down.ended || self.course.as_ref().is_some_and(|course| course.deaf.is_some())
+    }
+
+    /// When an exchange on which nothing moves is looked at.
+    pub(super) fn exchange_deadline(&self, kit: &Kit) -> Moment {
+        self.half_deadline(kit).min(self.stall_check)
+    }
+
+    fn half_deadline(&self, kit: &Kit) -> Moment {
+        let is_half = self.up.ended || self.down.ended || self.client.ready.has_ended();
+        if is_half { self.active.after(kit.config.half_close_timeout) } else { Moment::NEVER }
+    }
+
+    /// It is looked at.
+    pub(super) fn exchange_expired(&mut self, kit: &mut Kit) -> Next {
+        if self.half_deadline(kit) <= kit.now {
+            return Next::Close(Ending::HalfClosed);
+        }
+        if self.stall_check <= kit.now {
+            let upstream = self.course.as_mut().and_then(|course| course.upstream_end());
+            let ends = [Some(&mut self.client), upstream];
+            let waits = ends.into_iter().flatten().fold(false, |any, end| any | heed_pause(end));
+            self.stall_check = if waits { kit.now.plus(STALL_CHECK) } else { Moment::NEVER };
+        }
+        Next::Wait
     }
 
     /// Whether nothing waits any more for either side.

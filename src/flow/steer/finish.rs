@@ -1,6 +1,7 @@
 //! The end of an exchange: the upstream goes back to the pool, the request is sent anew, or the client is told.
 
 use crate::balance::Outcome;
+use crate::base::time::Moment;
 use crate::flow::http;
 use crate::flow::ledger::How;
 use crate::flow::steer::leave::Leave;
@@ -11,6 +12,7 @@ use crate::metrics::Counter;
 use crate::sys::socket;
 use crate::wire::detect::DecidedBy;
 use std::io;
+use std::time::Duration;
 
 impl SteeredFlow {
     /// Request and response are over, and all their bytes were delivered.
@@ -36,6 +38,7 @@ impl SteeredFlow {
         self.down.renew_source(kit);
         self.observer.next_exchange(&mut kit.means);
         self.stage = Stage::Asking;
+        self.stall_check = Moment::NEVER;
         if !keep_alive {
             return self.close_client();
         }
@@ -80,11 +83,12 @@ impl SteeredFlow {
         let is_harmless = course.traits.is_idempotent || !course.is_sent;
         let may_retry = upstream.is_reused && is_silent && is_harmless;
         let sent = upstream.sent.take();
-        self.end_sent(sent, Outcome::Failed, kit);
         if may_retry {
+            self.end_sent(sent, Outcome::Abandoned(Duration::ZERO), kit);
             kit.count(Counter::Retried);
             return self.send_anew(kit);
         }
+        self.end_sent(sent, Outcome::Failed, kit);
         let cause = match error {
             None => "server closed the connection",
             Some(_) => "server reset the connection",
@@ -147,7 +151,7 @@ impl SteeredFlow {
             self.account.decide(verdict, kit);
         }
         if let Some(sent) = self.course.as_mut().and_then(|course| course.upstream.as_mut()?.sent.take()) {
-            kit.backends.end(sent, Outcome::Abandoned(std::time::Duration::ZERO), kit.now);
+            kit.backends.end(sent, Outcome::Abandoned(Duration::ZERO), kit.now);
         }
         self.drop_upstream(kit);
         self.account.cut_off(&mut self.observer, &mut self.http, kit);

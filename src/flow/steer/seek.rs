@@ -102,7 +102,11 @@ impl SteeredFlow {
     fn use_early(&mut self, address: SocketAddr, kit: &mut Kit) -> bool {
         let early = self.course.as_mut().and_then(|course| course.upstream.as_mut());
         match early {
-            Some(upstream) if upstream.address == address => true,
+            Some(upstream) if upstream.address == address => {
+                // It may have been idle for long enough for its server to close it.
+                upstream.is_reused = upstream.is_connected;
+                true
+            }
             Some(_) => {
                 self.give_back_early(kit);
                 false
@@ -248,8 +252,8 @@ impl SteeredFlow {
         } else {
             self.account.dial_failed(error, kit);
         }
-        let cause = self.account.cause();
-        self.trouble(if cause == "connect timeout" { 504 } else { 502 }, cause);
+        let (status, cause) = self.account.refusal();
+        self.trouble(status, cause);
         let sent = self.course.as_mut().and_then(|course| course.upstream.as_mut()?.sent.take());
         self.end_sent(sent, Outcome::Refused, kit);
         self.drop_upstream(kit);
@@ -267,7 +271,8 @@ impl SteeredFlow {
         let Trouble { status, cause } = course.trouble;
         let (status, cause) = if status == 0 { (502, "no address") } else { (status, cause) };
         if course.traits.purpose == Purpose::Relay {
-            self.account.refused(cause);
+            self.commit(kit);
+            self.account.refused(status, cause);
             return self.leave(Leave::Refused);
         }
         self.answer(status, cause, kit)

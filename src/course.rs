@@ -36,6 +36,8 @@ pub struct Course {
     pub upstream: Option<Upstream>,
     /// Responses' bytes that did not make a whole head yet.
     pub answer: Vec<u8>,
+    /// Why the upstream takes no more of the request. What it has said is still to be read.
+    pub deaf: Option<std::io::Error>,
     /// The final response's head has gone to the client.
     pub is_answered: bool,
     /// The server will take another request.
@@ -193,8 +195,6 @@ pub struct Upstream {
     pub until: Moment,
     /// The balancer's ticket, until the endpoint has answered.
     pub sent: Option<Sent>,
-    /// Bytes that its server's kernel had acknowledged before this request, where that was asked for.
-    pub acknowledged: Option<u64>,
 }
 
 impl Course {
@@ -204,7 +204,8 @@ impl Course {
         (self.ready, self.is_sent) = (0, false);
         self.asked.clear();
         self.answer.clear();
-        (self.is_answered, self.server_keeps, self.is_committed) = (false, false, false);
+        (self.is_answered, self.deaf) = (false, None);
+        (self.server_keeps, self.is_committed) = (false, false);
         (self.traits, self.trouble, self.verdict) = (Traits::default(), Trouble::default(), None);
         (self.choice, self.greeting) = (Choice::None, Greeting::None);
     }
@@ -240,7 +241,7 @@ impl Course {
         }
         // A connection that was kept might end in the same way.
         self.traits.may_reuse = false;
-        self.is_sent = false;
+        (self.is_sent, self.deaf) = (false, None);
         self.answer.clear();
     }
 

@@ -36,7 +36,7 @@ use crate::course::Course;
 use crate::flow::http::Http;
 use crate::flow::lane::Lane;
 use crate::flow::ledger::Account;
-use crate::flow::{Next, Origin, Side};
+use crate::flow::{Ending, Next, Origin, Side};
 use crate::kit::Kit;
 use crate::resolve::Dialable;
 use crate::wire::observer::Observer;
@@ -165,7 +165,7 @@ impl SteeredFlow {
     /// The deadline has come.
     pub fn expire(&mut self, kit: &mut Kit) -> Next {
         if self.active.after(kit.config.idle_timeout) <= kit.now {
-            return Next::Close(super::Ending::Idle);
+            return Next::Close(Ending::Idle);
         }
         match self.stage {
             Stage::Asking => self.asking_expired(kit),

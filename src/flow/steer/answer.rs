@@ -52,8 +52,10 @@ impl SteeredFlow {
             _ => (false, false, None),
         };
         let Some(course) = &mut self.course else { return self.leave(Leave::Farewell(Vec::new())) };
-        let is_kept =
-            is_whole && course.traits.keep_alive && !course.traits.is_http10 && kit.hurry_from.is_none();
+        // A client that has ended asks only what it has asked already.
+        let may_ask = !self.up.ended || course.held.len() > course.ready;
+        let is_welcome = may_ask && kit.hurry_from.is_none();
+        let is_kept = is_whole && is_welcome && course.traits.keep_alive && !course.traits.is_http10;
         let answer = match status {
             200 => reply::http1_options(is_kept),
             _ => reply::Http1 { status, cause, to_head, keep_alive: is_kept }.bytes(),
@@ -67,8 +69,8 @@ impl SteeredFlow {
         self.up.forgo(course.unsent());
         course.next();
         self.observer.next_exchange(&mut kit.means);
-        self.down.renew(kit);
-        self.up.renew(kit);
+        self.down.renew_source(kit);
+        self.up.renew_sink(kit);
         self.stage = Stage::Asking;
         if let Err(crate::flow::lane::Fault::Sink(error) | crate::flow::lane::Fault::Source(error)) =
             self.down.insert(&answer, &mut self.client, kit)

@@ -134,8 +134,7 @@ impl SteeredFlow {
         };
         let target = (self.account.direction, address);
         while let Some((end, lease)) = kit.pool.take(self.key, target) {
-            let health = if course.traits.is_idempotent { None } else { socket::health(&end.stream) };
-            if health.is_some_and(|health| !health.is_open) {
+            if !course.traits.is_idempotent && !socket::is_quiet(&end.stream) {
                 kit.count(Counter::PoolClosedByServer);
                 kit.pool.close(lease, 0, kit.now, &mut kit.metrics);
                 continue;
@@ -151,7 +150,6 @@ impl SteeredFlow {
                 began: kit.now,
                 until: Moment::NEVER,
                 sent: None,
-                acknowledged: health.map(|health| health.acknowledged),
             });
             return true;
         }
@@ -177,7 +175,6 @@ impl SteeredFlow {
                     began: kit.now,
                     until: kit.now.after(connect_timeout(self.account.direction, kit)),
                     sent,
-                    acknowledged: None,
                 };
                 self.course.get_or_insert_with(|| kit.courses.take()).upstream = Some(upstream);
                 Ok(())
@@ -193,7 +190,7 @@ impl SteeredFlow {
     /// A turn while an upstream is to come.
     pub(super) fn seeking(&mut self, kit: &mut Kit) -> Next {
         if self.client.ready.is_failed() {
-            return self.client_gone(kit);
+            return self.client_gone(socket::pending_error(&self.client.stream), kit);
         }
         let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) else {
             return self.seek(kit);
@@ -290,8 +287,7 @@ impl SteeredFlow {
     }
 
     /// The client has gone before there was an answer.
-    pub(super) fn client_gone(&mut self, kit: &mut Kit) -> Next {
-        let error = socket::pending_error(&self.client.stream);
+    pub(super) fn client_gone(&mut self, error: Option<io::Error>, kit: &mut Kit) -> Next {
         self.note_end(Side::Client, &error.unwrap_or_else(|| io::Error::from_raw_os_error(socket::RESET)));
         if let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) {
             let waited = kit.now.since(upstream.began);

@@ -9,6 +9,8 @@ mod lab;
 #[path = "proxy/shared.rs"]
 mod shared;
 
+#[path = "proxy/aborts.rs"]
+mod aborts;
 #[path = "proxy/answers.rs"]
 mod answers;
 #[path = "proxy/edits.rs"]

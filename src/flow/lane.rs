@@ -254,6 +254,12 @@ impl Lane {
         (self.ended, self.told, self.full_reads) = (false, false, 0);
     }
 
+    /// The sink is another from here on; the source, and what was counted, stay.
+    pub fn change_sink(&mut self, kit: &mut Kit) {
+        self.discard(kit);
+        (self.told, self.full_reads) = (false, 0);
+    }
+
     /// So many bytes are given once more.
     pub fn repeat(&mut self, count: usize) {
         self.surplus = self.surplus.saturating_add_unsigned(count as u32);

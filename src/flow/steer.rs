@@ -152,6 +152,8 @@ impl SteeredFlow {
         let own = match self.stage {
             Stage::Asking => self.asking_deadline(kit),
             Stage::Seeking => self.seeking_deadline(),
+            // A client may end its side and wait for the answer; but one that has gone looks the same.
+            Stage::Exchanging if self.has_client_ended() => self.active.after(kit.config.half_close_timeout),
             Stage::Exchanging => Moment::NEVER,
             Stage::Leaving(_) => kit.now,
         };
@@ -166,9 +168,13 @@ impl SteeredFlow {
         match self.stage {
             Stage::Asking => self.asking_expired(kit),
             Stage::Seeking => self.seeking_expired(kit),
-            Stage::Exchanging => Next::Wait,
+            Stage::Exchanging => self.half_closed(kit),
             Stage::Leaving(_) => Next::Change,
         }
+    }
+
+    fn has_client_ended(&self) -> bool {
+        self.up.ended || self.client.ready.is_ended()
     }
 
     /// Whether it waits for a name.

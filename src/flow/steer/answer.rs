@@ -68,7 +68,7 @@ impl SteeredFlow {
         course.next();
         self.observer.next_exchange(&mut kit.means);
         self.down.renew(kit);
-        self.up.renew(kit);
+        self.up.change_sink(kit);
         self.stage = Stage::Asking;
         if let Err(crate::flow::lane::Fault::Sink(error) | crate::flow::lane::Fault::Source(error)) =
             self.down.insert(&answer, &mut self.client, kit)

@@ -108,6 +108,9 @@ impl SteeredFlow {
             // The upstream has switched to HTTP/2.
             return self.leave(Leave::Tunnel);
         }
+        if self.up.ended && !self.is_asked_whole() {
+            return self.request_cut_short(kit);
+        }
         if self.down.ended {
             return self.server_ended(kit);
         }
@@ -119,10 +122,15 @@ impl SteeredFlow {
         (self.up.transit.is_empty() && self.down.transit.is_empty()).then_some(())
     }
 
+    /// Whether the request has come to its end.
+    fn is_asked_whole(&self) -> bool {
+        matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client))
+    }
+
     fn turn_up(&mut self, kit: &mut Kit) -> Result<Progress, Fault> {
+        let is_whole = self.is_asked_whole();
         let Some(course) = &mut self.course else { return Ok(Progress::Waits) };
         let Some(upstream) = &mut course.upstream else { return Ok(Progress::Waits) };
-        let is_whole = matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client));
         if is_whole || self.up.ended {
             self.up.transit.push(&mut upstream.end, kit).map_err(Fault::Sink)?;
             return Ok(Progress::Waits);
@@ -131,7 +139,8 @@ impl SteeredFlow {
         let (observer, http, asked) = (&mut self.observer, &mut self.http, Some(&mut course.asked));
         let mut watch = Watch { peer: Peer::Client, observer, http, asked, connection, verdict: None };
         let progress = self.up.turn(&mut self.client, &mut upstream.end, kit, &mut watch)?;
-        if matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client)) {
+        let is_whole = matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client));
+        if is_whole {
             // What lies behind the request is for later.
             course.held.extend(self.up.take_withheld());
         }

@@ -73,6 +73,22 @@ impl SteeredFlow {
         self.upstream_lost(Some(error), kit)
     }
 
+    /// The client has ended within its request: nobody can make a whole of that.
+    pub(super) fn request_cut_short(&mut self, kit: &mut Kit) -> Next {
+        self.abandon(kit);
+        if self.course.as_ref().is_some_and(|course| course.is_answered) {
+            return Next::Close(Ending::Reset);
+        }
+        self.answer(400, "cut short", kit)
+    }
+
+    /// The client has ended its side, and the server is silent for too long.
+    pub(super) fn half_closed(&mut self, kit: &mut Kit) -> Next {
+        self.account.first_end(Side::Client, How::Fin);
+        self.abandon(kit);
+        Next::Close(Ending::HalfClosed)
+    }
+
     /// The server has ended its side before the exchange was over.
     pub(super) fn server_ended(&mut self, kit: &mut Kit) -> Next {
         self.upstream_lost(None, kit)
@@ -111,7 +127,7 @@ impl SteeredFlow {
     fn send_anew(&mut self, kit: &mut Kit) -> Next {
         let address = self.course.as_ref().and_then(|course| Some(course.upstream.as_ref()?.address));
         self.drop_upstream(kit);
-        self.up.renew(kit);
+        self.up.change_sink(kit);
         self.down.renew(kit);
         self.observer.forget_server();
         if let (Some(course), Some(address)) = (&mut self.course, address) {

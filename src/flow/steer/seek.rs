@@ -288,6 +288,12 @@ impl SteeredFlow {
     pub(super) fn client_gone(&mut self, kit: &mut Kit) -> Next {
         let error = socket::pending_error(&self.client.stream);
         self.note_end(Side::Client, &error.unwrap_or_else(|| io::Error::from_raw_os_error(socket::RESET)));
+        self.abandon(kit);
+        Next::Close(Ending::Reset)
+    }
+
+    /// The upstream is told that nobody waits for its answer any more.
+    pub(super) fn abandon(&mut self, kit: &mut Kit) {
         if let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) {
             let waited = kit.now.since(upstream.began);
             let sent = upstream.sent.take();
@@ -295,6 +301,5 @@ impl SteeredFlow {
             self.end_sent(sent, Outcome::Abandoned(waited), kit);
         }
         self.drop_upstream(kit);
-        Next::Close(Ending::Reset)
     }
 }

@@ -3,6 +3,7 @@
 mod support;
 
 /// A name server and a hosts file of the test's own.
+#[allow(dead_code)] // It is used in part.
 #[path = "names/lab.rs"]
 mod lab;
 
@@ -17,6 +18,8 @@ mod answers;
 mod edits;
 #[path = "proxy/loops.rs"]
 mod loops;
+#[path = "proxy/programs.rs"]
+mod programs;
 #[path = "proxy/requests.rs"]
 mod requests;
 #[path = "proxy/tunnels.rs"]

@@ -14,6 +14,8 @@ mod shared;
 mod aborts;
 #[path = "proxy/answers.rs"]
 mod answers;
+#[path = "proxy/clients.rs"]
+mod clients;
 #[path = "proxy/edits.rs"]
 mod edits;
 #[path = "proxy/loops.rs"]

@@ -3,6 +3,7 @@
 use crate::config::Entry;
 use crate::course::{Choice, Course, Purpose, Traits, Trouble};
 use crate::flow::Next;
+use crate::flow::http::Connection;
 use crate::flow::steer::{SteeredFlow, Way};
 use crate::kit::Kit;
 use crate::metrics::Counter;
@@ -12,6 +13,7 @@ use crate::wire::detect::Verdict;
 use crate::wire::event::{Peer, Version};
 use crate::wire::h1::facts::{self, Form, RequestFacts};
 use crate::wire::observer::Observer;
+use log::warn;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -55,7 +57,7 @@ impl SteeredFlow {
             (None, Some(Dialable::Addr(address))) => Choice::Addresses(VecDeque::from([address])),
             (None, Some(Dialable::Name(name, port))) => Choice::Name(name, port),
             (None, None) => {
-                kit.count(Counter::RefusedNotRedirected(self.account.direction));
+                not_redirected(&self.account.connection(), kit);
                 course.trouble = Trouble { status: 404, cause: "no route" };
                 Choice::None
             }
@@ -66,6 +68,18 @@ impl SteeredFlow {
             course.choice = Choice::None;
         }
         self.seek(kit)
+    }
+}
+
+/// It came to us as to a proxy, and asks for nothing that one does.
+fn not_redirected(connection: &Connection, kit: &mut Kit) {
+    kit.count(Counter::RefusedNotRedirected(connection.direction));
+    if let Some(more) = kit.refusals.pass(kit.now) {
+        let (direction, source) = (connection.direction.as_str(), SocketAddr::from(connection.source));
+        warn!(
+            "{direction}: connection from {source} closed: it was not redirected here and is not a proxy's HTTP/1, so its \
+             target is not known; redirect it, or use --forward ({more} such lines left out)"
+        );
     }
 }
 

@@ -29,7 +29,7 @@ impl Lab {
         Lab { proxy, server, far, host }
     }
 
-    fn from_afar(&self, family: Family) -> Client {
+    fn connect_afar(&self, family: Family) -> Client {
         Client::new(self.far.connect(family.addr(1, 1, PORT)))
     }
 
@@ -67,7 +67,7 @@ fn a_client_from_elsewhere_is_refused_by_default() {
     let server = Family::V4.loopback(8080);
     for &family in &families {
         for request in requests(server) {
-            let mut client = lab.from_afar(family);
+            let mut client = lab.connect_afar(family);
             let answer = client.ask(&request);
             assert_eq!(answer.status(), 403, "{request}: {}", answer.head);
             let cause = "client not allowed to use this proxy";
@@ -76,7 +76,7 @@ fn a_client_from_elsewhere_is_refused_by_default() {
             expect_eof(client.stream(), LIMIT);
         }
         // Nothing else is a way around it.
-        let mut client = lab.from_afar(family);
+        let mut client = lab.connect_afar(family);
         client.send("\x16\x03\x01\0\x05\x01\0\0\x01\x03");
         client.send("\0 no HTTP\r\n\r\n");
         assert!(client.rest().is_err_and(|error| is_reset(&error)));
@@ -99,12 +99,12 @@ fn a_client_from_elsewhere_is_served_where_that_is_configured() {
     let server = Family::V4.loopback(8080);
     for family in families {
         let request = get_of(server, "/");
-        assert_eq!(lab.served(lab.from_afar(family), &request), 200, "{family:?}");
-        let mut client = lab.from_afar(family);
+        assert_eq!(lab.served(lab.connect_afar(family), &request), 200, "{family:?}");
+        let mut client = lab.connect_afar(family);
         let answer = client.ask_tunnel(format!("CONNECT {server} HTTP/1.1\r\nHost: x\r\n\r\n"));
         assert_eq!(answer.status(), 200, "{family:?}");
         drop(accept(&lab.server));
-        let answer = lab.from_afar(family).ask("CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: x\r\n\r\n");
+        let answer = lab.connect_afar(family).ask("CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: x\r\n\r\n");
         assert_eq!(answer.status(), 403, "{family:?}");
     }
     // The list replaces the default: loopback is not on it.
@@ -132,7 +132,7 @@ fn a_route_is_no_way_around_it() {
     );
     let lab = Lab::new(&["--config", file.to_str().expect("a path")]);
     for family in families {
-        let answer = lab.from_afar(family).ask("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        let answer = lab.connect_afar(family).ask("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
         assert_eq!(answer.status(), 403);
         // HTTP/2 is steered in another way.
         let [ip, words @ ..] = lab.far.wrapper();

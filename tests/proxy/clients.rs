@@ -77,7 +77,6 @@ fn a_client_from_elsewhere_is_refused_by_default() {
         }
         // Nothing else is a way around it.
         let mut client = lab.connect_afar(family);
-        client.send("\x16\x03\x01\0\x05\x01\0\0\x01\x03");
         client.send("\0 no HTTP\r\n\r\n");
         assert!(client.rest().is_err_and(|error| is_reset(&error)));
     }

@@ -3,18 +3,25 @@
 mod support;
 
 /// A name server and a hosts file of the test's own.
+#[allow(dead_code)] // It is used in part.
 #[path = "names/lab.rs"]
 mod lab;
 
 #[path = "proxy/shared.rs"]
 mod shared;
 
+#[path = "proxy/aborts.rs"]
+mod aborts;
 #[path = "proxy/answers.rs"]
 mod answers;
+#[path = "proxy/clients.rs"]
+mod clients;
 #[path = "proxy/edits.rs"]
 mod edits;
 #[path = "proxy/loops.rs"]
 mod loops;
+#[path = "proxy/programs.rs"]
+mod programs;
 #[path = "proxy/requests.rs"]
 mod requests;
 #[path = "proxy/tunnels.rs"]

@@ -1,9 +1,6 @@
 //! Answers of our own: each status, its cause, and what becomes of the connection.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-
-use socket2::{Domain, Socket, Type};
 
 use crate::lab::Lab;
 use crate::shared::*;
@@ -18,31 +15,12 @@ fn expect_own(answer: &Message, status: u16, cause: &str) {
     assert_eq!(answer.field("content-type").as_deref(), Some("text/plain"));
 }
 
-/// A listener whose queue is full: a connect to it gets no answer.
-fn silent() -> (Socket, Vec<Socket>, SocketAddr) {
-    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-    listener.bind(&any.into()).expect("a free port");
-    listener.listen(0).expect("to listen");
-    let addr = listener.local_addr().expect("its address");
-    let fillers: Vec<Socket> = (0..8)
-        .map(|_| {
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-            socket.set_nonblocking(true).expect("non-blocking");
-            let _ = socket.connect(&addr);
-            socket
-        })
-        .collect();
-    let addr = addr.as_socket().expect("an IP address");
-    (listener, fillers, addr)
-}
-
 /// The request was read as a whole: the answer ends nothing.
 #[test]
 fn after_an_answer_of_ours_the_next_request_works() {
     let origin = Origin::named("a");
     let (_socket, nowhere) = refusing();
-    let (_listener, _fillers, silent) = silent();
+    let (_listener, _fillers, silent) = full();
     let proxy = Proxy::start(&["--connect-timeout=200ms", "--connect-ports=1-65535"]);
     let addr = origin.addr();
     let mut client = proxy.connect();

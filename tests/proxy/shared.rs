@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
+
 use crate::support::*;
 
 /// wayside with an outbound listener that nothing is redirected to.
@@ -73,6 +75,17 @@ impl Proxy {
         };
         assert_eq!((of("read", "src"), of("write", "src")), clients, "clients");
         assert_eq!((of("read", "dst"), of("write", "dst")), servers, "servers");
+    }
+
+    /// Each request that was counted has its response, of whatever status.
+    #[track_caller]
+    pub(crate) fn expect_counted_all(&self) {
+        let both = || {
+            let metrics = self.wayside.metrics();
+            ["request_total", "response_total"].map(|name| metrics.sum(name, &[]))
+        };
+        eventually("each request has its response", LIMIT, || both()[0] == both()[1]);
+        assert!(both()[0] > 0.0);
     }
 
     /// Requests, and responses with each of these statuses.
@@ -346,8 +359,27 @@ impl Client {
         self.hear("HEAD ")
     }
 
+    /// The socket; what has come and was not taken is thrown away.
+    pub(crate) fn drained(self) -> TcpStream {
+        self.0.into_inner()
+    }
+
     pub(crate) fn into_stream(self) -> TcpStream {
         assert!(self.0.buffer().is_empty(), "bytes that were not taken");
         self.0.into_inner()
     }
+}
+
+/// A listener that takes no more connections, and what fills it.
+pub(crate) fn full() -> (Socket, Vec<TcpStream>, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+    socket.listen(0).expect("to listen");
+    let addr = socket.local_addr().expect("its address").as_socket().expect("an IP address");
+    let mut filling = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&addr, Duration::from_millis(200)) {
+        filling.push(stream);
+        assert!(filling.len() < 100, "it never fills");
+    }
+    (socket, filling, addr)
 }

@@ -62,7 +62,7 @@ fn the_server_may_end_first() {
     let proxy = Proxy::start(&[]);
     let mut client = proxy.connect();
     let target = listener.local_addr().expect("its address");
-    assert_eq!(client.ask_tunnel(&connect_to(target, "1.1", "Host: x\r\n")).status(), 200);
+    assert_eq!(client.ask_tunnel(connect_to(target, "1.1", "Host: x\r\n")).status(), 200);
     let mut server = accept(&listener);
     server.write_all(b"bye").expect("to send");
     finish(&server);
@@ -107,7 +107,7 @@ fn a_server_that_speaks_first_is_heard() {
     let proxy = Proxy::start(&[]);
     let server = Server::greeter(b"SSH-2.0-x\r\n");
     let mut client = proxy.connect();
-    assert_eq!(client.ask_tunnel(&connect_to(server.addr(), "1.1", "Host: x\r\n")).status(), 200);
+    assert_eq!(client.ask_tunnel(connect_to(server.addr(), "1.1", "Host: x\r\n")).status(), 200);
     assert_eq!(client.take(11), b"SSH-2.0-x\r\n");
     client.send("hello");
     assert_eq!(client.take(5), b"hello");
@@ -120,7 +120,7 @@ fn a_reset_passes_both_ways() {
     let target = listener.local_addr().expect("its address");
     for by_client in [true, false] {
         let mut client = proxy.connect();
-        assert_eq!(client.ask_tunnel(&connect_to(target, "1.1", "Host: x\r\n")).status(), 200);
+        assert_eq!(client.ask_tunnel(connect_to(target, "1.1", "Host: x\r\n")).status(), 200);
         let server = accept(&listener);
         let client = client.into_stream();
         let (ends, sees) = if by_client { (client, server) } else { (server, client) };
@@ -140,7 +140,7 @@ fn a_tunnel_after_requests_on_the_same_connection() {
         assert_eq!(client.ask(get_of(origin.addr(), "/")).text(), "a:");
         assert_eq!(client.ask(connect_to(nowhere, "1.1", "Host: x\r\n")).status(), 502);
     }
-    assert_eq!(client.ask_tunnel(&connect_to(echo.addr(), "1.1", "Host: x\r\n")).status(), 200);
+    assert_eq!(client.ask_tunnel(connect_to(echo.addr(), "1.1", "Host: x\r\n")).status(), 200);
     client.send("hello");
     assert_eq!(client.take(5), b"hello");
     finish(client.stream());
@@ -155,7 +155,7 @@ fn an_idle_tunnel_stays() {
     let proxy = Proxy::start(&["--detect-timeout=100ms"]);
     let echo = Server::echo();
     let mut client = proxy.connect();
-    assert_eq!(client.ask_tunnel(&connect_to(echo.addr(), "1.1", "Host: x\r\n")).status(), 200);
+    assert_eq!(client.ask_tunnel(connect_to(echo.addr(), "1.1", "Host: x\r\n")).status(), 200);
     expect_silence(client.stream(), Duration::from_millis(400));
     client.send("hello");
     assert_eq!(client.take(5), b"hello");

@@ -265,7 +265,8 @@ pub(crate) fn is_direct(client: &TcpStream, server: &TcpStream) -> bool {
     here(client) == there(server)
 }
 
-/// Connects, and is turned away with a reset: at once, and for good.
+/// Connects, and is turned away with a reset: at once, and for good; or, where HTTP would be served, as soon as it has said
+/// something else.
 #[track_caller]
 pub(crate) fn expect_turned_away(host: &Host, user: u32, addr: SocketAddr) {
     let connected = host.run_as(user, || connect(addr));

@@ -34,6 +34,10 @@ impl SteeredFlow {
         if matches!(self.observer, Observer::Http1Idle) && self.has_held() {
             return self.show(0, kit);
         }
+        // Its end came with the last request.
+        if self.up.ended {
+            return self.client_ended(kit);
+        }
         if self.client.ready.is_readable() {
             return self.read(kit);
         }

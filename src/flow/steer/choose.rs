@@ -3,7 +3,7 @@
 use crate::config::Entry;
 use crate::course::{Choice, Course, Purpose, Traits, Trouble};
 use crate::flow::Next;
-use crate::flow::ledger::Account;
+use crate::flow::http::Connection;
 use crate::flow::steer::{SteeredFlow, Way};
 use crate::kit::Kit;
 use crate::metrics::Counter;
@@ -57,7 +57,7 @@ impl SteeredFlow {
             (None, Some(Dialable::Addr(address))) => Choice::Addresses(VecDeque::from([address])),
             (None, Some(Dialable::Name(name, port))) => Choice::Name(name, port),
             (None, None) => {
-                tell_not_redirected(&self.account, kit);
+                not_redirected(&self.account.connection(), kit);
                 course.trouble = Trouble { status: 404, cause: "no route" };
                 Choice::None
             }
@@ -71,13 +71,13 @@ impl SteeredFlow {
     }
 }
 
-/// Neither a proxy's request nor a route says where to, and no packet filter does.
-fn tell_not_redirected(account: &Account, kit: &mut Kit) {
-    kit.count(Counter::RefusedNotRedirected(account.direction));
+/// It came to us as to a proxy, and asks for nothing that one does.
+fn not_redirected(connection: &Connection, kit: &mut Kit) {
+    kit.count(Counter::RefusedNotRedirected(connection.direction));
     if let Some(more) = kit.refusals.pass(kit.now) {
-        let (direction, source) = (account.direction.as_str(), account.source());
+        let (direction, source) = (connection.direction.as_str(), SocketAddr::from(connection.source));
         warn!(
-            "{direction}: connection from {source} closed: it was not redirected here and is no request to a proxy, so its \
+            "{direction}: connection from {source} closed: it was not redirected here and is not a proxy's HTTP/1, so its \
              target is not known; redirect it, or use --forward ({more} such lines left out)"
         );
     }

@@ -10,7 +10,7 @@ use crate::flow::relay::{STALL_CHECK, heed_pause};
 use crate::flow::steer::leave::Leave;
 use crate::flow::steer::{Stage, SteeredFlow};
 use crate::flow::watch::Watch;
-use crate::flow::{Ending, Next, Side};
+use crate::flow::{Next, Side};
 use crate::kit::Kit;
 use crate::sys::socket;
 use crate::wire::event::Peer;
@@ -174,7 +174,7 @@ impl SteeredFlow {
     /// It is looked at.
     pub(super) fn exchange_expired(&mut self, kit: &mut Kit) -> Next {
         if self.half_deadline(kit) <= kit.now {
-            return Next::Close(Ending::HalfClosed);
+            return self.half_closed(kit);
         }
         if self.stall_check <= kit.now {
             let upstream = self.course.as_mut().and_then(|course| course.upstream_end());
@@ -190,10 +190,15 @@ impl SteeredFlow {
         (self.up.transit.is_empty() && self.down.transit.is_empty()).then_some(())
     }
 
+    /// Whether the request has come to its end.
+    fn is_asked_whole(&self) -> bool {
+        matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client))
+    }
+
     fn turn_up(&mut self, kit: &mut Kit) -> Result<Progress, Fault> {
+        let is_whole = self.is_asked_whole();
         let Some(course) = &mut self.course else { return Ok(Progress::Waits) };
         let Some(upstream) = &mut course.upstream else { return Ok(Progress::Waits) };
-        let is_whole = matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client));
         if is_whole || self.up.ended || course.deaf.is_some() {
             self.up.transit.push(&mut upstream.end, kit).map_err(Fault::Sink)?;
             if !is_whole && self.up.transit.is_empty() && course.deaf.is_none() {

@@ -289,6 +289,12 @@ impl SteeredFlow {
     /// The client has gone before there was an answer.
     pub(super) fn client_gone(&mut self, error: Option<io::Error>, kit: &mut Kit) -> Next {
         self.note_end(Side::Client, &error.unwrap_or_else(|| io::Error::from_raw_os_error(socket::RESET)));
+        self.abandon(kit);
+        Next::Close(Ending::Reset)
+    }
+
+    /// The upstream is told that nobody waits for its answer any more.
+    pub(super) fn abandon(&mut self, kit: &mut Kit) {
         if let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) {
             let waited = kit.now.since(upstream.began);
             let sent = upstream.sent.take();
@@ -296,6 +302,5 @@ impl SteeredFlow {
             self.end_sent(sent, Outcome::Abandoned(waited), kit);
         }
         self.drop_upstream(kit);
-        Next::Close(Ending::Reset)
     }
 }

@@ -8,3 +8,7 @@ mod crossing;
 mod http;
 #[path = "reuse/race.rs"]
 mod race;
+#[path = "reuse/smuggling.rs"]
+mod smuggling;
+#[path = "strict/variants.rs"]
+mod variants;

@@ -68,11 +68,15 @@ impl SteeredFlow {
         }
         let course = self.course.get_or_insert_with(|| kit.courses.take());
         let before = course.held.len();
-        if before == 0 {
+        if !course.has_begun() {
             course.since = kit.now;
         }
         course.held.extend_from_slice(bytes);
         before
+    }
+
+    fn has_begun(&self) -> bool {
+        self.course.as_ref().is_some_and(|course| course.has_begun())
     }
 
     pub(super) fn has_held(&self) -> bool {
@@ -148,7 +152,10 @@ impl SteeredFlow {
         if !upstream.is_connected || !upstream.end.ready.is_readable() || has_held {
             return None;
         }
-        kit.server_first.add(upstream.address);
+        // An end is nothing that it says.
+        if upstream.end.stream.peek(&mut [0]).is_ok_and(|count| count > 0) {
+            kit.server_first.add(upstream.address);
+        }
         Some(self.leave(Leave::Relay))
     }
 
@@ -166,7 +173,7 @@ impl SteeredFlow {
 
     /// When asking ends in another way.
     pub(super) fn asking_deadline(&self, kit: &Kit) -> Moment {
-        if kit.hurry_from.is_some() && !self.has_held() {
+        if kit.hurry_from.is_some() && !self.has_begun() {
             return self.active.plus(IDLE);
         }
         let early = self.course.as_ref().and_then(|course| course.upstream.as_ref());
@@ -174,7 +181,7 @@ impl SteeredFlow {
             return upstream.until;
         }
         match &self.course {
-            Some(course) if !course.held.is_empty() => course.since.after(kit.config.detect_timeout),
+            Some(course) if course.has_begun() => course.since.after(kit.config.detect_timeout),
             None if !self.account.is_decided() && self.way.target.is_some() => self.active.plus(GRACE),
             _ if !self.account.is_decided() => self.account.opened().after(kit.config.detect_timeout),
             _ => Moment::NEVER,
@@ -190,7 +197,7 @@ impl SteeredFlow {
             self.account.dial_failed(&io::Error::from_raw_os_error(socket::TIMED_OUT), kit);
             return self.early_failed(kit).unwrap_or(Next::Wait);
         }
-        if self.has_held() {
+        if self.has_begun() {
             return match &self.observer {
                 Observer::Http1(_) => self.answer(408, "request head too slow", kit),
                 observer if observer.is_decided() => self.choose_once(kit),
@@ -241,7 +248,7 @@ impl SteeredFlow {
 
     fn is_drained(&self, kit: &Kit) -> bool {
         let is_time = |hurry_from| self.active.plus(IDLE) <= kit.now || hurry_from <= kit.now;
-        kit.hurry_from.is_some_and(is_time) && !self.has_held() && self.account.is_decided()
+        kit.hurry_from.is_some_and(is_time) && !self.has_begun() && self.account.is_decided()
     }
 
     /// Goes on as what `leave` says.

@@ -193,12 +193,19 @@ impl SteeredFlow {
     fn turn_up(&mut self, kit: &mut Kit) -> Result<Progress, Fault> {
         let Some(course) = &mut self.course else { return Ok(Progress::Waits) };
         let Some(upstream) = &mut course.upstream else { return Ok(Progress::Waits) };
-        let is_whole = matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client));
+        let (is_whole, is_until_close) = match &self.observer {
+            Observer::Http1(http) => (http.is_paused(Peer::Client), http.is_until_close()),
+            _ => (false, false),
+        };
         if is_whole || self.up.ended || course.deaf.is_some() {
             self.up.transit.push(&mut upstream.end, kit).map_err(Fault::Sink)?;
-            if !is_whole && self.up.transit.is_empty() && course.deaf.is_none() {
-                // The server may have an answer to half a request as well.
+            // The server may have an answer to half a request as well, and end one that has no end of its own.
+            let is_last = !is_whole || (is_until_close && self.client.ready.has_ended());
+            if is_last && self.up.transit.is_empty() && course.deaf.is_none() {
                 self.up.tell_end(&upstream.end.stream, kit);
+            }
+            if !is_whole && self.up.ended {
+                self.tell_client_end(kit);
             }
             return Ok(Progress::Waits);
         }
@@ -216,11 +223,16 @@ impl SteeredFlow {
         }
         self.account.first_end(Side::Client, How::Fin);
         if !is_whole {
-            let connection = self.account.connection();
-            let asked = self.course.as_mut().map(|course| &mut course.asked);
-            self.observer.ended(Peer::Client, &mut Counter { http: &mut self.http, asked, connection, kit });
+            self.tell_client_end(kit);
         }
         Ok(Progress::More)
+    }
+
+    /// The request ends within itself.
+    fn tell_client_end(&mut self, kit: &mut Kit) {
+        let connection = self.account.connection();
+        let asked = self.course.as_mut().map(|course| &mut course.asked);
+        self.observer.ended(Peer::Client, &mut Counter { http: &mut self.http, asked, connection, kit });
     }
 
     fn turn_down(&mut self, kit: &mut Kit) -> Result<Progress, Fault> {
@@ -240,16 +252,19 @@ impl SteeredFlow {
         let mut watch = Watch { peer: Peer::Server, observer, http, asked, connection, verdict: None };
         let progress = self.down.turn(&mut upstream.end, &mut self.client, kit, &mut watch)?;
         if self.down.ended {
-            self.tell_server_end(kit);
+            self.server_ended(kit);
         }
         Ok(progress)
     }
 
     /// Once the response has begun, that is its end. But an end behind a reset does not make it whole.
-    fn tell_server_end(&mut self, kit: &mut Kit) {
-        if self.course.as_ref().is_none_or(|course| !course.is_answered || course.deaf.is_some()) {
-            return;
+    fn server_ended(&mut self, kit: &mut Kit) {
+        if self.course.as_ref().is_some_and(|course| course.is_answered && course.deaf.is_none()) {
+            self.tell_server_end(kit);
         }
+    }
+
+    pub(super) fn tell_server_end(&mut self, kit: &mut Kit) {
         self.account.first_end(Side::Upstream, How::Fin);
         let connection = self.account.connection();
         let asked = self.course.as_mut().map(|course| &mut course.asked);
@@ -282,7 +297,7 @@ impl SteeredFlow {
         };
         kit.hot = hot;
         if self.down.ended && result.is_ok() {
-            self.tell_server_end(kit);
+            self.server_ended(kit);
         }
         result
     }

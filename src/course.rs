@@ -9,6 +9,7 @@ use crate::resolve::NameId;
 use crate::route::BackendId;
 use crate::wire::detect::Verdict;
 use crate::wire::event::{Id, RequestHead};
+use crate::wire::h2::{Acknowledgement, Kept};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
@@ -45,6 +46,20 @@ pub struct Course {
     pub trouble: Trouble,
     /// The request is counted.
     pub is_committed: bool,
+    /// HTTP/2: what the client knows of the server.
+    pub greeting: Greeting,
+}
+
+/// A client of HTTP/2 may ask nothing before it has its server's SETTINGS. Then it has them from us.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Greeting {
+    /// It has none.
+    #[default]
+    None,
+    /// It has ours, and is to acknowledge them.
+    Sent(Acknowledgement),
+    /// It has acknowledged them; that was taken out of `held`.
+    Acknowledged,
 }
 
 /// What a steered request asks for, told by the events.
@@ -59,6 +74,8 @@ pub struct Asked {
     pub method: Vec<u8>,
     /// HTTP/2: the target.
     pub target: Vec<u8>,
+    /// HTTP/2: the header fields, where a route asks for one.
+    pub fields: Kept,
     /// HTTP/1: how many bytes the head has.
     pub request: usize,
     /// How many bytes the interim responses have that came since this was last set to 0.
@@ -76,6 +93,7 @@ impl Asked {
         for text in [&mut self.method, &mut self.authority, &mut self.target] {
             text.clear();
         }
+        self.fields.clear();
     }
 
     /// A head of so many bytes is complete.
@@ -189,7 +207,7 @@ impl Course {
         (self.is_answered, self.deaf) = (false, None);
         (self.server_keeps, self.is_committed) = (false, false);
         (self.traits, self.trouble, self.verdict) = (Traits::default(), Trouble::default(), None);
-        self.choice = Choice::None;
+        (self.choice, self.greeting) = (Choice::None, Greeting::None);
     }
 
     /// Whether a request has begun: empty lines before it are nothing.
@@ -242,7 +260,8 @@ impl Course {
 
     /// Whether it is worth keeping for another connection.
     pub fn is_handy(&self) -> bool {
-        self.held.capacity() <= 16 * 1024 && self.answer.capacity() <= 16 * 1024
+        let owned = [self.held.capacity(), self.answer.capacity(), self.asked.fields.owned()];
+        owned.iter().all(|&owned| owned <= 16 * 1024)
     }
 
     /// As it was made, but with its memory.

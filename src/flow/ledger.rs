@@ -157,6 +157,11 @@ impl Account {
         self.refused = NOT_REFUSED;
     }
 
+    /// The client's address.
+    pub fn source(&self) -> SocketAddr {
+        self.source.into()
+    }
+
     /// What it is counted for.
     pub fn label(&self) -> TargetId {
         self.label

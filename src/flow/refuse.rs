@@ -112,7 +112,9 @@ impl Flow {
     fn refuse_streams(&mut self, status: u16, cause: &'static str, kit: &mut Kit) -> Next {
         let Some(http) = self.observer.http2() else { return self.give_reset() };
         let streams: Vec<h2::Open> = http.open_streams().take(reply::MAX_STREAMS).collect();
-        let is_greeted = matches!(self.stage, Stage::Refused { is_greeted: true, .. });
+        // While it was steered, or since.
+        let is_greeted =
+            self.down.given() > 0 || matches!(self.stage, Stage::Refused { is_greeted: true, .. });
         let (has_settings, window) = (http.has_client_settings(), http.client_window());
         let answer = reply::Http2 { status, cause, is_greeted, has_settings, window }.bytes(&streams);
         let connection = self.account.connection();

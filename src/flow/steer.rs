@@ -21,6 +21,7 @@ mod ask;
 mod choose;
 mod exchange;
 mod finish;
+mod greet;
 mod leave;
 mod seek;
 

@@ -70,6 +70,15 @@ impl Observer {
         is_opaque || self.opaque().is_some()
     }
 
+    /// Whether this is TLS, and more of the ClientHello is to come.
+    pub fn is_in_hello(&self) -> bool {
+        match self {
+            Observer::Detecting(undecided) => undecided.detector.is_in_hello(),
+            Observer::Gated(gate) => gate.inner().is_in_hello(),
+            _ => false,
+        }
+    }
+
     /// HTTP/2's observer, if there is one.
     pub fn http2(&self) -> Option<&h2::Observer> {
         match self {

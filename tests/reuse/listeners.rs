@@ -1,7 +1,6 @@
 //! `--http-reuse` on a `--forward`: how many upstream connections there are, when they are made and when they end.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -151,7 +150,7 @@ fn a_server_that_closes_on_silent_clients_is_not_taken_for_one_that_speaks_first
     let server = Server::start(|stream| {
         let mut peer = Peer::new(stream);
         peer.stream.set_read_timeout(Some(Duration::from_millis(50)))?;
-        while let Some(_) = peer.request()? {
+        while peer.request()?.is_some() {
             peer.stream.write_all(OK)?;
         }
         Ok(())
@@ -209,7 +208,6 @@ fn a_drain_fails_no_request() {
         assert!(!peer.response(Body::Framed).expect("an answer").is_last());
     }
     assert_eq!(open(&wayside, "dst"), 2.0, "two are kept");
-    let spare: Vec<TcpStream> = (0..3).map(|_| wayside.connect(0)).collect();
     ask(&mut busy, "/slow");
     eventually("it is on its way", LIMIT, || wayside.metrics().sum("http_requests_in_flight", &[]) == 1.0);
     wayside.signal(Signal::TERM);
@@ -218,6 +216,5 @@ fn a_drain_fails_no_request() {
     assert!(answer.second() == "200" && answer.is_last(), "{answer:?}");
     expect_eof(&busy.stream, LIMIT);
     expect_eof(&idle.stream, LIMIT);
-    drop(spare);
     assert_eq!(wayside.wait(Duration::from_secs(3)).expect("an end").code(), Some(0));
 }

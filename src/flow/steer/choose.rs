@@ -3,6 +3,7 @@
 use crate::config::Entry;
 use crate::course::{Choice, Course, Purpose, Traits, Trouble};
 use crate::flow::Next;
+use crate::flow::ledger::Account;
 use crate::flow::steer::{SteeredFlow, Way};
 use crate::kit::Kit;
 use crate::metrics::Counter;
@@ -12,6 +13,7 @@ use crate::wire::detect::Verdict;
 use crate::wire::event::{Peer, Version};
 use crate::wire::h1::facts::{self, Form, RequestFacts};
 use crate::wire::observer::Observer;
+use log::warn;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -46,17 +48,17 @@ impl SteeredFlow {
         course.traits.purpose = Purpose::Relay;
         // All that has come goes, and the observer has seen it.
         course.ready = course.held.len();
-        let route = match &self.observer {
-            Observer::Http2(_) if course.asked.id.is_some() => route_of_http2(course, self.way.listen, kit),
-            Observer::Opaque => route_of_tls(course.verdict.as_ref(), self.way.listen, kit),
-            _ => None,
+        let route = if self.observer.http2().is_some() {
+            course.asked.id.and_then(|_| route_of_http2(course, self.way.listen, kit))
+        } else {
+            route_of_tls(course.verdict.as_ref(), self.way.listen, kit)
         };
         course.choice = match (route, self.way.target) {
             (Some(route), _) => Choice::Backends(kit.router.backends(route, kit.backends.draw()), Vec::new()),
             (None, Some(Dialable::Addr(address))) => Choice::Addresses(VecDeque::from([address])),
             (None, Some(Dialable::Name(name, port))) => Choice::Name(name, port),
             (None, None) => {
-                kit.count(Counter::RefusedNotRedirected(self.account.direction));
+                tell_not_redirected(&self.account, kit);
                 course.trouble = Trouble { status: 404, cause: "no route" };
                 Choice::None
             }
@@ -67,6 +69,18 @@ impl SteeredFlow {
             course.choice = Choice::None;
         }
         self.seek(kit)
+    }
+}
+
+/// Neither a proxy's request nor a route says where to, and no packet filter does.
+fn tell_not_redirected(account: &Account, kit: &mut Kit) {
+    kit.count(Counter::RefusedNotRedirected(account.direction));
+    if let Some(more) = kit.refusals.pass(kit.now) {
+        let (direction, source) = (account.direction.as_str(), account.source());
+        warn!(
+            "{direction}: connection from {source} closed: it was not redirected here and is no request to a proxy, so its \
+             target is not known; redirect it, or use --forward ({more} such lines left out)"
+        );
     }
 }
 
@@ -130,7 +144,7 @@ fn field<'a>(head: &'a [u8], name: &str) -> Option<Cow<'a, [u8]>> {
 
 fn route_of_http2(course: &Course, listen: Entry, kit: &Kit) -> Option<RouteId> {
     let asked = &course.asked;
-    let header = |_: &str| None;
+    let header = |name: &str| asked.fields.value(name.as_bytes());
     kit.router.route(&Asked {
         listen,
         authority: &asked.authority,

@@ -150,7 +150,7 @@ impl SteeredFlow {
     }
 
     /// Whether the response is over and the request is not.
-    fn is_answered_early(&self) -> bool {
+    pub(super) fn is_answered_early(&self) -> bool {
         let Observer::Http1(http) = &self.observer else { return false };
         let is_cut = self.up.ended && http.first().is_none() && !http.is_over();
         http.is_answered_early() || (is_cut && self.course.as_ref().is_some_and(|course| course.is_answered))

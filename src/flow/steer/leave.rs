@@ -26,7 +26,7 @@ pub enum Leave {
     Tunnel,
     /// The upstream broke off within its answer.
     Broken,
-    /// No upstream was to be had, and the client is told in its own protocol.
+    /// No upstream was to be had, and the client is told in its own protocol; in HTTP/2 with this status.
     Refused,
     /// The client is told this, and closed.
     Farewell(Vec<u8>),

@@ -118,7 +118,8 @@ impl SteeredFlow {
     /// It is of no use here, but may be to another.
     fn give_back_early(&mut self, kit: &mut Kit) {
         let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.take()) else { return };
-        if upstream.is_connected {
+        // What a server of HTTP/2 says first is for the one connection.
+        if upstream.is_connected && !upstream.end.ready.is_readable() {
             kit.pool.park(upstream.end, upstream.lease, kit.now, &mut kit.metrics);
         } else {
             kit.pool.close(upstream.lease, 0, kit.now, &mut kit.metrics);

@@ -210,6 +210,19 @@ impl Course {
         (self.choice, self.greeting) = (Choice::None, Greeting::None);
     }
 
+    /// Whether a request has begun: empty lines before it are nothing.
+    pub fn has_begun(&self) -> bool {
+        self.held.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
+    }
+
+    /// Throws away the empty line before the request. Returns how many bytes that were.
+    pub fn drop_empty_line(&mut self) -> usize {
+        let count = if self.held.starts_with(b"\r\n") { 2 } else { 0 };
+        self.held.drain(..count);
+        self.ready = self.ready.saturating_sub(count);
+        count
+    }
+
     /// How many bytes of the request have gone nowhere.
     pub fn unsent(&self) -> usize {
         if self.is_sent { 0 } else { self.ready.min(self.held.len()) }

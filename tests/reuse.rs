@@ -6,5 +6,11 @@ mod support;
 mod crossing;
 #[path = "reuse/http.rs"]
 mod http;
+#[path = "reuse/listeners.rs"]
+mod listeners;
 #[path = "reuse/race.rs"]
 mod race;
+#[path = "reuse/smuggling.rs"]
+mod smuggling;
+#[path = "strict/variants.rs"]
+mod variants;

@@ -175,11 +175,6 @@ impl SteeredFlow {
         }
     }
 
-    /// Whether the client has ended its side: one that waits for its answer, and one that has gone, look the same.
-    fn has_client_ended(&self) -> bool {
-        self.up.ended || self.client.ready.is_ended()
-    }
-
     /// Whether it waits for a name.
     pub fn is_resolving(&self) -> bool {
         matches!(self.stage, Stage::Seeking)

@@ -79,10 +79,11 @@ fn serve(stream: TcpStream) -> io::Result<()> {
             }
             "until-close" => (answer("200 OK", "", &id), true),
             "cut" => (answer("200 OK", "Content-Length: 1000\r\n", &id), true),
-            "gone" => {
-                return Ok(if id.ends_with('1') {
-                    reset(peer.stream)
-                });
+            "gone" | "gone-half" => {
+                if id.ends_with('1') {
+                    reset(peer.stream);
+                }
+                return Ok(());
             }
             "behind" => ([&plain, BEHIND].concat(), false),
             "hang-up" => {

@@ -31,11 +31,6 @@ impl Message {
         self.head.split_whitespace().nth(1).unwrap_or_default()
     }
 
-    /// The first word of the first line.
-    pub(crate) fn first(&self) -> &str {
-        self.head.split_whitespace().next().unwrap_or_default()
-    }
-
     /// Whether the connection ends behind it.
     pub(crate) fn is_last(&self) -> bool {
         self.field("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))

@@ -45,7 +45,10 @@ fn serve(stream: TcpStream, heard: &Heard, seed: u64) -> io::Result<()> {
             continue;
         }
         match random.between(0, 5) {
-            0 => return Ok(reset(peer.stream)),
+            0 => {
+                reset(peer.stream);
+                return Ok(());
+            }
             1 => {
                 peer.stream.shutdown(Shutdown::Write)?;
                 // It has no way to answer, but has heard it.

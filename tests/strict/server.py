@@ -11,6 +11,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             log.write(self.path + "\n")
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.send_response(200)
+        self.send_header("X-Target", self.path)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

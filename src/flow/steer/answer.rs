@@ -28,6 +28,11 @@ impl SteeredFlow {
         let reason = fault.reason.as_str();
         kit.metrics.blind(self.account.direction, reason);
         if self.course.as_ref().is_some_and(|course| course.is_answered) {
+            if self.is_answered_early() && self.down.transit.is_empty() {
+                return self.finish_early(kit);
+            }
+            // Nothing more is read of a server that lives on.
+            self.drop_upstream(kit);
             return self.leave(Leave::Broken);
         }
         if fault.by == Peer::Client {

@@ -74,11 +74,15 @@ impl SteeredFlow {
         }
         let course = self.course.get_or_insert_with(|| kit.courses.take());
         let before = course.held.len();
-        if before == 0 {
+        if !course.has_begun() {
             course.since = kit.now;
         }
         course.held.extend_from_slice(bytes);
         before
+    }
+
+    fn has_begun(&self) -> bool {
+        self.course.as_ref().is_some_and(|course| course.has_begun())
     }
 
     pub(super) fn has_held(&self) -> bool {
@@ -129,6 +133,9 @@ impl SteeredFlow {
         if !self.has_held() && self.account.is_decided() {
             return Next::Close(Ending::Finished);
         }
+        if self.way.target.is_some() && self.observer.http2().is_some() {
+            return self.choose_once(kit);
+        }
         if is_undecided && self.way.target.is_some() {
             // A connection to us is a connection to the target, whatever comes of it.
             return self.give_up(DecidedBy::Eof, kit);
@@ -163,7 +170,10 @@ impl SteeredFlow {
             // It says the same to all; the client's request may go elsewhere all the same.
             return None;
         }
-        kit.server_first.add(upstream.address);
+        // An end is nothing that it says.
+        if !socket::is_at_end(&upstream.end.stream) {
+            kit.server_first.add(upstream.address);
+        }
         Some(self.leave(Leave::Relay))
     }
 
@@ -190,7 +200,7 @@ impl SteeredFlow {
         }
         match &self.course {
             Some(course) if self.observer.http2().is_some() => self.http2_deadline(course, kit),
-            Some(course) if !course.held.is_empty() => course.since.after(kit.config.detect_timeout),
+            Some(course) if course.has_begun() => course.since.after(kit.config.detect_timeout),
             None if !self.account.is_decided() && self.way.target.is_some() => self.active.plus(GRACE),
             _ if !self.account.is_decided() => self.account.opened().after(kit.config.detect_timeout),
             _ => Moment::NEVER,
@@ -206,7 +216,7 @@ impl SteeredFlow {
             self.account.dial_failed(&io::Error::from_raw_os_error(socket::TIMED_OUT), kit);
             return self.early_failed(kit).unwrap_or(Next::Wait);
         }
-        if self.has_held() {
+        if self.has_begun() {
             return match &self.observer {
                 Observer::Http1(_) => self.answer(408, "request head too slow", kit),
                 observer if observer.http2().is_some() => self.http2_expired(kit),
@@ -263,7 +273,7 @@ impl SteeredFlow {
 
     /// Nothing was asked that is not answered.
     fn is_between(&self) -> bool {
-        if self.has_held() { self.is_idle_http2() } else { self.account.is_decided() }
+        if self.has_begun() { self.is_idle_http2() } else { self.account.is_decided() }
     }
 
     fn drained(&mut self) -> Next {

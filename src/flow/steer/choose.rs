@@ -32,6 +32,7 @@ impl SteeredFlow {
     pub(super) fn choose(&mut self, kit: &mut Kit) -> Next {
         let is_whole = matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client));
         let Some(course) = &mut self.course else { return Next::Wait };
+        self.up.forgo(course.drop_empty_line());
         if let Some(verdict) = course.verdict.take() {
             self.account.decide(verdict, kit);
         }

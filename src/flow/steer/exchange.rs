@@ -150,7 +150,7 @@ impl SteeredFlow {
     }
 
     /// Whether the response is over and the request is not.
-    fn is_answered_early(&self) -> bool {
+    pub(super) fn is_answered_early(&self) -> bool {
         let Observer::Http1(http) = &self.observer else { return false };
         let is_cut = self.up.ended && http.first().is_none() && !http.is_over();
         http.is_answered_early() || (is_cut && self.course.as_ref().is_some_and(|course| course.is_answered))
@@ -190,20 +190,22 @@ impl SteeredFlow {
         (self.up.transit.is_empty() && self.down.transit.is_empty()).then_some(())
     }
 
-    /// Whether the request has come to its end.
-    fn is_asked_whole(&self) -> bool {
-        matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client))
-    }
-
     fn turn_up(&mut self, kit: &mut Kit) -> Result<Progress, Fault> {
-        let is_whole = self.is_asked_whole();
         let Some(course) = &mut self.course else { return Ok(Progress::Waits) };
         let Some(upstream) = &mut course.upstream else { return Ok(Progress::Waits) };
+        let (is_whole, is_until_close) = match &self.observer {
+            Observer::Http1(http) => (http.is_paused(Peer::Client), http.is_until_close()),
+            _ => (false, false),
+        };
         if is_whole || self.up.ended || course.deaf.is_some() {
             self.up.transit.push(&mut upstream.end, kit).map_err(Fault::Sink)?;
-            if !is_whole && self.up.transit.is_empty() && course.deaf.is_none() {
-                // The server may have an answer to half a request as well.
+            // The server may have an answer to half a request as well, and end one that has no end of its own.
+            let is_last = !is_whole || (is_until_close && self.client.ready.has_ended());
+            if is_last && self.up.transit.is_empty() && course.deaf.is_none() {
                 self.up.tell_end(&upstream.end.stream, kit);
+            }
+            if !is_whole && self.up.ended {
+                self.tell_client_end(kit);
             }
             return Ok(Progress::Waits);
         }
@@ -221,11 +223,16 @@ impl SteeredFlow {
         }
         self.account.first_end(Side::Client, How::Fin);
         if !is_whole {
-            let connection = self.account.connection();
-            let asked = self.course.as_mut().map(|course| &mut course.asked);
-            self.observer.ended(Peer::Client, &mut Counter { http: &mut self.http, asked, connection, kit });
+            self.tell_client_end(kit);
         }
         Ok(Progress::More)
+    }
+
+    /// The request ends within itself.
+    fn tell_client_end(&mut self, kit: &mut Kit) {
+        let connection = self.account.connection();
+        let asked = self.course.as_mut().map(|course| &mut course.asked);
+        self.observer.ended(Peer::Client, &mut Counter { http: &mut self.http, asked, connection, kit });
     }
 
     fn turn_down(&mut self, kit: &mut Kit) -> Result<Progress, Fault> {
@@ -245,16 +252,19 @@ impl SteeredFlow {
         let mut watch = Watch { peer: Peer::Server, observer, http, asked, connection, verdict: None };
         let progress = self.down.turn(&mut upstream.end, &mut self.client, kit, &mut watch)?;
         if self.down.ended {
-            self.tell_server_end(kit);
+            self.server_ended(kit);
         }
         Ok(progress)
     }
 
     /// Once the response has begun, that is its end. But an end behind a reset does not make it whole.
-    fn tell_server_end(&mut self, kit: &mut Kit) {
-        if self.course.as_ref().is_none_or(|course| !course.is_answered || course.deaf.is_some()) {
-            return;
+    fn server_ended(&mut self, kit: &mut Kit) {
+        if self.course.as_ref().is_some_and(|course| course.is_answered && course.deaf.is_none()) {
+            self.tell_server_end(kit);
         }
+    }
+
+    pub(super) fn tell_server_end(&mut self, kit: &mut Kit) {
         self.account.first_end(Side::Upstream, How::Fin);
         let connection = self.account.connection();
         let asked = self.course.as_mut().map(|course| &mut course.asked);
@@ -287,7 +297,7 @@ impl SteeredFlow {
         };
         kit.hot = hot;
         if self.down.ended && result.is_ok() {
-            self.tell_server_end(kit);
+            self.server_ended(kit);
         }
         result
     }

@@ -11,6 +11,8 @@ use crate::kit::Kit;
 use crate::metrics::Counter;
 use crate::sys::socket;
 use crate::wire::detect::DecidedBy;
+use crate::wire::event::Peer;
+use crate::wire::observer::Observer;
 use std::io;
 use std::time::Duration;
 
@@ -83,6 +85,11 @@ impl SteeredFlow {
         let Some(course) = &mut self.course else { return Next::Close(Ending::Reset) };
         if course.is_answered {
             return self.cut_off(error);
+        }
+        if matches!(&self.observer, Observer::Http1(http) if self.up.ended && !http.is_paused(Peer::Client)) {
+            // The client has ended within its request, and waits for no answer.
+            self.tell_server_end(kit);
+            return Next::Close(Ending::Finished);
         }
         let is_silent = course.answer.is_empty() && course.asked.interim == 0;
         let Some(upstream) = &mut course.upstream else { return Next::Close(Ending::Reset) };

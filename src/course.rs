@@ -20,6 +20,8 @@ pub struct Course {
     pub held: Vec<u8>,
     /// How many bytes of `held` belong to the request and may go.
     pub ready: usize,
+    /// They have gone to an upstream; what waits of them waits in the lane.
+    pub is_sent: bool,
     /// When the first of them came.
     pub since: Moment,
     /// What the observer has said.
@@ -34,6 +36,8 @@ pub struct Course {
     pub upstream: Option<Upstream>,
     /// Responses' bytes that did not make a whole head yet.
     pub answer: Vec<u8>,
+    /// Why the upstream takes no more of the request. What it has said is still to be read.
+    pub deaf: Option<std::io::Error>,
     /// The final response's head has gone to the client.
     pub is_answered: bool,
     /// The server will take another request.
@@ -191,20 +195,29 @@ pub struct Upstream {
     pub until: Moment,
     /// The balancer's ticket, until the endpoint has answered.
     pub sent: Option<Sent>,
-    /// Bytes that its server's kernel had acknowledged before this request, where that was asked for.
-    pub acknowledged: Option<u64>,
 }
 
 impl Course {
     /// Ready for the next request; what lies behind the last one stays.
     pub fn next(&mut self) {
         self.held.drain(..self.ready.min(self.held.len()));
-        self.ready = 0;
+        (self.ready, self.is_sent) = (0, false);
         self.asked.clear();
         self.answer.clear();
-        (self.is_answered, self.server_keeps, self.is_committed) = (false, false, false);
+        (self.is_answered, self.deaf) = (false, None);
+        (self.server_keeps, self.is_committed) = (false, false);
         (self.traits, self.trouble, self.verdict) = (Traits::default(), Trouble::default(), None);
         (self.choice, self.greeting) = (Choice::None, Greeting::None);
+    }
+
+    /// How many bytes of the request have gone nowhere.
+    pub fn unsent(&self) -> usize {
+        if self.is_sent { 0 } else { self.ready.min(self.held.len()) }
+    }
+
+    /// How many bytes are held that have gone nowhere: of the request, and behind it.
+    pub fn waiting(&self) -> usize {
+        self.held.len().saturating_sub(if self.is_sent { self.ready } else { 0 })
     }
 
     /// The upstream's socket.
@@ -217,13 +230,18 @@ impl Course {
         self.upstream.is_none()
     }
 
-    /// The request is sent anew: first to the same address, where that is the only one.
+    /// The request is sent anew. It was not the address that failed, but one connection to it.
     pub fn retry(&mut self, address: SocketAddr) {
-        if let Choice::Addresses(addresses) = &mut self.choice {
-            addresses.push_front(address);
+        match &mut self.choice {
+            Choice::Addresses(addresses) => addresses.push_front(address),
+            Choice::Backends(_, tried) => {
+                tried.pop();
+            }
+            Choice::Name(..) | Choice::None => {}
         }
         // A connection that was kept might end in the same way.
         self.traits.may_reuse = false;
+        (self.is_sent, self.deaf) = (false, None);
         self.answer.clear();
     }
 

@@ -287,7 +287,7 @@ impl Flow {
             Stage::Resolving(..) => Next::Wait,
             Stage::Dialing(_) => self.dial_expired(kit),
             Stage::Relaying => self.relay_expired(kit),
-            Stage::Refused { .. } => self.refusal_expired(kit),
+            Stage::Refused { .. } => self.refusal(kit),
             Stage::Farewell { .. } => Next::Close(Ending::Refused),
             Stage::Resetting { .. } => self.resetting(kit),
         }

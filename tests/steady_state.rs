@@ -19,8 +19,8 @@ const TAKEN: &str = "taken from the heap: ";
 // Both are multiples of every batch below.
 const FEW: u32 = 640;
 const MANY: u32 = 5_760;
-/// So much may differ: far less than one for each request.
-const SLACK: u64 = 100;
+/// So much may differ: one for ten requests. On a busy machine about 100 were seen, at times.
+const SLACK: u64 = (MANY - FEW) as u64 / 10;
 
 /// The child: `wayside` with the words behind `--`. Without them, as in any run of the suite, there is nothing to do.
 #[test]

@@ -33,11 +33,6 @@ impl Flow {
         self.refused(kit)
     }
 
-    /// What an upstream that cannot be had is in HTTP.
-    fn no_upstream(&self) -> u16 {
-        if self.account.cause() == "connect timeout" { 504 } else { 502 }
-    }
-
     /// Reads until it is known what the client speaks, and of HTTP until a request's head is there, to be answered and counted.
     pub(super) fn refused(&mut self, kit: &mut Kit) -> Next {
         if self.client.ready.is_failed() {
@@ -45,7 +40,7 @@ impl Flow {
         }
         while self.client.ready.is_readable() {
             match self.read_first_bytes(kit) {
-                Ok(0) => return self.refusal(self.no_upstream(), kit),
+                Ok(0) => return self.refusal(kit),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.client.ready.clear_readable(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -60,7 +55,7 @@ impl Flow {
                 },
             };
             if is_enough {
-                return self.refusal(self.no_upstream(), kit);
+                return self.refusal(kit);
             }
         }
         self.greet();
@@ -93,19 +88,14 @@ impl Flow {
         read
     }
 
-    /// Time is up for a client that has not said what it speaks.
-    pub(super) fn refusal_expired(&mut self, kit: &mut Kit) -> Next {
-        self.refusal(self.no_upstream(), kit)
-    }
-
     /// In the client's own protocol where that is HTTP, else a reset.
-    pub(super) fn refusal(&mut self, status: u16, kit: &mut Kit) -> Next {
+    pub(super) fn refusal(&mut self, kit: &mut Kit) -> Next {
         self.account.first_end(Side::Upstream, How::Refused);
-        let cause = self.account.cause();
+        let (status, cause) = self.account.refusal();
         match self.observer {
             Observer::Http1(ref mut http) => {
                 let (first, to_head) = (http.first(), http.is_asked_for_head());
-                kit.count(Counter::AnsweredBadGateway);
+                count_bad_gateway(status, kit);
                 let answer = reply::Http1 { status, cause, to_head, keep_alive: false }.bytes();
                 let connection = self.account.connection();
                 let mut counter = http::Counter { http: &mut self.http, asked: None, connection, kit };
@@ -130,9 +120,7 @@ impl Flow {
         let connection = self.account.connection();
         let mut counter = http::Counter { http: &mut self.http, asked: None, connection, kit };
         for stream in &streams {
-            if matches!(status, 502 | 504) {
-                counter.kit.count(Counter::AnsweredBadGateway);
-            }
+            count_bad_gateway(status, counter.kit);
             counter.answer_stream(stream.id, status, cause);
         }
         counter.finish_all(cause);
@@ -249,5 +237,12 @@ impl Flow {
             self.decide(verdict, kit);
             self.let_go(kit);
         }
+    }
+}
+
+/// An answer of ours says that no upstream was to be had.
+pub(super) fn count_bad_gateway(status: u16, kit: &mut Kit) {
+    if matches!(status, 502 | 504) {
+        kit.count(Counter::AnsweredBadGateway);
     }
 }

@@ -1,5 +1,6 @@
 //! Two lanes and an observer; how ends and resets travel.
 
+use crate::base::end::End;
 use crate::base::time::Moment;
 use crate::flow::http::Counter;
 use crate::flow::lane::{Fault, Progress};
@@ -18,7 +19,7 @@ const DELIVERY_POLL: Duration = Duration::from_millis(10);
 const SLOWEST_POLL: Duration = Duration::from_millis(250);
 
 /// How long after bytes have moved a flow is looked at for a reader that pauses: well below TCP_USER_TIMEOUT.
-const STALL_CHECK: Duration = Duration::from_secs(10);
+pub(super) const STALL_CHECK: Duration = Duration::from_secs(10);
 
 impl Flow {
     /// One turn of both lanes.
@@ -289,17 +290,20 @@ impl Flow {
     /// The kernel would end a connection after TCP_USER_TIMEOUT of a shut window, but a reader may pause as long
     /// as it likes. Bytes that are on their way and unanswered are another matter: there the time-out stands.
     fn check_for_stall(&mut self, kit: &Kit) {
-        let mut must_look_again = false;
-        for end in [Some(&mut self.client), self.upstream.as_mut()].into_iter().flatten() {
-            // Mostly nothing waits, and thousands of quiet flows are asked: one system call for each end then.
-            let waits = socket::unacknowledged(&end.stream) > 0;
-            let is_paused = waits && socket::is_window_shut(&end.stream);
-            if is_paused != end.is_paused {
-                end.is_paused = is_paused;
-                socket::limit_silence(&end.stream, !is_paused);
-            }
-            must_look_again |= waits;
-        }
+        let ends = [Some(&mut self.client), self.upstream.as_mut()];
+        let must_look_again = ends.into_iter().flatten().fold(false, |any, end| any | heed_pause(end));
         self.stall_check = if must_look_again { kit.now.plus(STALL_CHECK) } else { Moment::NEVER };
     }
+}
+
+/// Lifts TCP_USER_TIMEOUT while a reader pauses. Returns whether to look again.
+pub(super) fn heed_pause(end: &mut End) -> bool {
+    // Mostly nothing waits, and thousands of quiet flows are asked: one system call for each end then.
+    let waits = socket::unacknowledged(&end.stream) > 0;
+    let is_paused = waits && socket::is_window_shut(&end.stream);
+    if is_paused != end.is_paused {
+        end.is_paused = is_paused;
+        socket::limit_silence(&end.stream, !is_paused);
+    }
+    waits
 }

@@ -36,7 +36,7 @@ use crate::course::Course;
 use crate::flow::http::Http;
 use crate::flow::lane::Lane;
 use crate::flow::ledger::Account;
-use crate::flow::{Next, Origin, Side};
+use crate::flow::{Ending, Next, Origin, Side};
 use crate::kit::Kit;
 use crate::resolve::Dialable;
 use crate::wire::observer::Observer;
@@ -98,6 +98,8 @@ pub struct SteeredFlow {
     account: Account,
     /// The last turn that an event asked for.
     active: Moment,
+    /// When to look for a reader that pauses.
+    stall_check: Moment,
     /// Bytes given to and taken from upstreams that stand in the metrics already.
     reported: (u64, u64),
     /// What is known of the request; none between two of them.
@@ -120,6 +122,7 @@ impl SteeredFlow {
             http: Http::default(),
             account: Account::open(origin, kit),
             active: kit.now,
+            stall_check: Moment::NEVER,
             reported: (0, 0),
             course: None,
         }
@@ -153,7 +156,7 @@ impl SteeredFlow {
         let own = match self.stage {
             Stage::Asking => self.asking_deadline(kit),
             Stage::Seeking => self.seeking_deadline(),
-            Stage::Exchanging => Moment::NEVER,
+            Stage::Exchanging => self.exchange_deadline(kit),
             Stage::Leaving(_) => kit.now,
         };
         idle.min(own)
@@ -162,12 +165,12 @@ impl SteeredFlow {
     /// The deadline has come.
     pub fn expire(&mut self, kit: &mut Kit) -> Next {
         if self.active.after(kit.config.idle_timeout) <= kit.now {
-            return Next::Close(super::Ending::Idle);
+            return Next::Close(Ending::Idle);
         }
         match self.stage {
             Stage::Asking => self.asking_expired(kit),
             Stage::Seeking => self.seeking_expired(kit),
-            Stage::Exchanging => Next::Wait,
+            Stage::Exchanging => self.exchange_expired(kit),
             Stage::Leaving(_) => Next::Change,
         }
     }

@@ -7,6 +7,7 @@ mod exchanges;
 mod generated;
 mod measured;
 mod mutated;
+mod one_by_one;
 mod random;
 mod readers;
 mod smuggling;

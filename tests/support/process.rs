@@ -52,6 +52,13 @@ impl Launch {
     pub fn start(self) -> Result<Wayside, String> {
         let mut args = vec!["run".to_owned()];
         args.extend(self.args.clone());
+        // `WAYSIDE_TEST_ARGS`: the suite as it is, with these options besides.
+        args.extend(
+            std::env::var("WAYSIDE_TEST_ARGS")
+                .iter()
+                .flat_map(|words| words.split_whitespace())
+                .map(str::to_owned),
+        );
         let config = self.args.iter().any(|arg| arg.starts_with("--config"));
         let defaults = [("admin", "127.0.0.1:0"), ("inbound", "off"), ("outbound", "off")];
         for (name, value) in defaults {

@@ -1,11 +1,11 @@
 //! Answers of our own to a request that is steered.
 
 use crate::flow::http::Counter;
+use crate::flow::refuse::count_bad_gateway;
 use crate::flow::steer::leave::Leave;
 use crate::flow::steer::{Stage, SteeredFlow};
 use crate::flow::{Next, Side};
 use crate::kit::Kit;
-use crate::metrics;
 use crate::wire::event::Peer;
 use crate::wire::h1::Fault;
 use crate::wire::observer::Observer;
@@ -19,7 +19,7 @@ impl SteeredFlow {
             (None, Observer::Http2Lost(reason)) => {
                 self.leave(Leave::Farewell(reply::http2_goaway(reason.as_str())))
             }
-            (None, _) => self.leave(Leave::Refused(502)),
+            (None, _) => self.leave(Leave::Refused),
         }
     }
 
@@ -36,11 +36,9 @@ impl SteeredFlow {
         self.answer(fault.status, reason, kit)
     }
 
-    /// Answers the request, and keeps the connection where nothing speaks against it.
+    /// Answers the request, and keeps the connection where nothing speaks against it. 200 is for OPTIONS that ask us.
     pub(super) fn answer(&mut self, status: u16, cause: &'static str, kit: &mut Kit) -> Next {
-        if matches!(status, 502 | 504) {
-            kit.count(metrics::Counter::AnsweredBadGateway);
-        }
+        count_bad_gateway(status, kit);
         self.commit(kit);
         let sent = self.course.as_mut().and_then(|course| course.upstream.as_mut()?.sent.take());
         self.end_sent(sent, crate::balance::Outcome::Failed, kit);
@@ -54,23 +52,25 @@ impl SteeredFlow {
             _ => (false, false, None),
         };
         let Some(course) = &mut self.course else { return self.leave(Leave::Farewell(Vec::new())) };
-        let is_kept =
-            is_whole && course.traits.keep_alive && !course.traits.is_http10 && kit.hurry_from.is_none();
-        let answer = reply::Http1 { status, cause, to_head, keep_alive: is_kept }.bytes();
+        // A client that has ended asks only what it has asked already.
+        let may_ask = !self.up.ended || course.held.len() > course.ready;
+        let is_welcome = may_ask && kit.hurry_from.is_none();
+        let is_kept = is_whole && is_welcome && course.traits.keep_alive && !course.traits.is_http10;
+        let answer = match status {
+            200 => reply::http1_options(is_kept),
+            _ => reply::Http1 { status, cause, to_head, keep_alive: is_kept }.bytes(),
+        };
         let connection = self.account.connection();
         let mut counter = Counter { http: &mut self.http, asked: Some(&mut course.asked), connection, kit };
         counter.answer(first, status, answer.len(), cause);
         if !is_kept || !self.down.transit.is_empty() {
             return self.leave(Leave::Farewell(answer));
         }
-        if !course.traits.may_reuse {
-            // It was sent, and so is not held any more.
-            course.ready = course.ready.min(course.held.len());
-        }
+        self.up.forgo(course.unsent());
         course.next();
         self.observer.next_exchange(&mut kit.means);
-        self.down.renew(kit);
-        self.up.renew(kit);
+        self.down.renew_source(kit);
+        self.up.renew_sink(kit);
         self.stage = Stage::Asking;
         if let Err(crate::flow::lane::Fault::Sink(error) | crate::flow::lane::Fault::Source(error)) =
             self.down.insert(&answer, &mut self.client, kit)

@@ -10,6 +10,7 @@ use crate::flow::watch::Watch;
 use crate::flow::{Ending, Next, Side};
 use crate::kit::Kit;
 use crate::resolve::{Answer, Dialable};
+use crate::sys::socket;
 use crate::wire::detect::{DecidedBy, Detector};
 use crate::wire::event::Peer;
 use crate::wire::observer::Observer;
@@ -141,12 +142,10 @@ impl SteeredFlow {
     fn hear_server_first(&mut self, kit: &mut Kit) -> Option<Next> {
         let upstream = self.course.as_mut()?.upstream.as_mut()?;
         if upstream.end.ready.is_failed() && !upstream.is_connected {
-            let error = crate::sys::socket::pending_error(&upstream.end.stream)
+            let error = socket::pending_error(&upstream.end.stream)
                 .unwrap_or_else(|| io::Error::from(ErrorKind::ConnectionRefused));
             self.account.dial_failed(&error, kit);
-            self.drop_upstream(kit);
-            let may_go_elsewhere = kit.router.applies_to(self.way.listen) || self.has_held();
-            return (!may_go_elsewhere).then(|| self.leave(Leave::Refused(502)));
+            return self.early_failed(kit);
         }
         if !upstream.is_connected && upstream.end.ready.is_writable() {
             self.upstream_connected(kit);
@@ -164,10 +163,26 @@ impl SteeredFlow {
         Some(self.leave(Leave::Relay))
     }
 
+    fn is_early_too_late(&self, kit: &Kit) -> bool {
+        let early = self.course.as_ref().and_then(|course| course.upstream.as_ref());
+        early.is_some_and(|upstream| !upstream.is_connected && upstream.until <= kit.now)
+    }
+
+    /// The client may still say something that goes elsewhere.
+    fn early_failed(&mut self, kit: &mut Kit) -> Option<Next> {
+        self.drop_upstream(kit);
+        let may_go_elsewhere = kit.router.applies_to(self.way.listen) || self.has_held();
+        (!may_go_elsewhere).then(|| self.leave(Leave::Refused))
+    }
+
     /// When asking ends in another way.
     pub(super) fn asking_deadline(&self, kit: &Kit) -> Moment {
         if kit.hurry_from.is_some() && self.is_between() {
             return self.active.plus(IDLE);
+        }
+        let early = self.course.as_ref().and_then(|course| course.upstream.as_ref());
+        if let Some(upstream) = early.filter(|upstream| !upstream.is_connected) {
+            return upstream.until;
         }
         match &self.course {
             Some(course) if self.observer.http2().is_some() => self.http2_deadline(course, kit),
@@ -182,6 +197,10 @@ impl SteeredFlow {
     pub(super) fn asking_expired(&mut self, kit: &mut Kit) -> Next {
         if self.is_drained(kit) {
             return self.drained();
+        }
+        if self.is_early_too_late(kit) {
+            self.account.dial_failed(&io::Error::from_raw_os_error(socket::TIMED_OUT), kit);
+            return self.early_failed(kit).unwrap_or(Next::Wait);
         }
         if self.has_held() {
             return match &self.observer {
@@ -226,7 +245,7 @@ impl SteeredFlow {
                 Ok(()) => {}
                 Err(error) => {
                     self.account.dial_failed(&error, kit);
-                    return self.leave(Leave::Refused(502));
+                    return self.leave(Leave::Refused);
                 }
             }
         }

@@ -3,6 +3,7 @@
 use crate::config::Entry;
 use crate::course::{Choice, Course, Purpose, Traits, Trouble};
 use crate::flow::Next;
+use crate::flow::ledger::Account;
 use crate::flow::steer::{SteeredFlow, Way};
 use crate::kit::Kit;
 use crate::metrics::Counter;
@@ -12,12 +13,19 @@ use crate::wire::detect::Verdict;
 use crate::wire::event::{Peer, Version};
 use crate::wire::h1::facts::{self, Form, RequestFacts};
 use crate::wire::observer::Observer;
+use log::warn;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 /// What we do not do for a client, and why.
 type Refusal = (u16, &'static str);
+
+/// The client is none of those that we are a proxy for.
+const NOT_SERVED: Refusal = (403, "client not allowed to use this proxy");
+
+/// Nothing is wrong, but the request ends here: we are whom it asks (RFC 9110, section 7.6.2).
+const OPTIONS: Refusal = (200, "");
 
 impl SteeredFlow {
     /// A request of HTTP/1 has come.
@@ -49,16 +57,29 @@ impl SteeredFlow {
             (None, Some(Dialable::Addr(address))) => Choice::Addresses(VecDeque::from([address])),
             (None, Some(Dialable::Name(name, port))) => Choice::Name(name, port),
             (None, None) => {
-                kit.count(Counter::RefusedNotRedirected(self.account.direction));
+                tell_not_redirected(&self.account, kit);
                 course.trouble = Trouble { status: 404, cause: "no route" };
                 Choice::None
             }
         };
         if self.way.target.is_none() && !self.way.is_served {
-            course.trouble = Trouble { status: 403, cause: "client not allowed to use this proxy" };
+            let (status, cause) = NOT_SERVED;
+            course.trouble = Trouble { status, cause };
             course.choice = Choice::None;
         }
         self.seek(kit)
+    }
+}
+
+/// Neither a proxy's request nor a route says where to, and no packet filter does.
+fn tell_not_redirected(account: &Account, kit: &mut Kit) {
+    kit.count(Counter::RefusedNotRedirected(account.direction));
+    if let Some(more) = kit.refusals.pass(kit.now) {
+        let (direction, source) = (account.direction.as_str(), account.source());
+        warn!(
+            "{direction}: connection from {source} closed: it was not redirected here and is no request to a proxy, so its \
+             target is not known; redirect it, or use --forward ({more} such lines left out)"
+        );
     }
 }
 
@@ -70,15 +91,10 @@ fn aim(course: &mut Course, way: &Way, is_whole: bool, kit: &mut Kit) -> Result<
     let is_explicit = way.target.is_none();
     let is_proxied = is_explicit && matches!(facts.form, Form::Absolute | Form::Authority);
     if is_explicit && !way.is_served {
-        return Err((403, "client not allowed to use this proxy"));
-    }
-    if is_explicit && facts::is_loop(head, &kit.pseudonym) {
-        return Err((508, "request has been here before"));
+        return Err(NOT_SERVED);
     }
     let is_connect = facts.form == Form::Authority;
-    if is_proxied && is_connect && !facts.port.is_some_and(|port| kit.config.connect_ports.contains(port)) {
-        return Err((403, "port not allowed for CONNECT"));
-    }
+    // Refused or not: whether the connection is kept is for the request to say.
     *traits = Traits {
         purpose: if is_proxied && is_connect { Purpose::Connect } else { Purpose::Exchange },
         keep_alive: facts.keep_alive && !(is_proxied && facts.version == Version::Http10),
@@ -87,14 +103,23 @@ fn aim(course: &mut Course, way: &Way, is_whole: bool, kit: &mut Kit) -> Result<
         is_explicit: is_proxied,
         may_reuse: is_whole && !facts.is_upgrade && !is_connect,
     };
+    if is_explicit && facts::is_loop(head, &kit.pseudonym) {
+        return Err((508, "request has been here before"));
+    }
+    let proxied = if is_proxied { Some(proxied(&facts, kit)?) } else { None };
+    if !is_proxied && facts.is_host_other {
+        return Err((400, "host"));
+    }
     let route =
         if kit.router.applies_to(way.listen) { route_of(head, &facts, way.listen, kit) } else { None };
     *choice = match (route, way.target) {
         (Some(route), _) => Choice::Backends(kit.router.backends(route, kit.backends.draw()), Vec::new()),
         (None, Some(Dialable::Addr(address))) => Choice::Addresses(VecDeque::from([address])),
         (None, Some(Dialable::Name(name, port))) => Choice::Name(name, port),
-        (None, None) if !is_proxied => return Err((404, "no route")),
-        (None, None) => proxied(&facts, kit)?,
+        (None, None) => match proxied {
+            Some((host, port)) => find(host, port, kit)?,
+            None => return Err((404, "no route")),
+        },
     };
     Ok(())
 }
@@ -133,12 +158,21 @@ fn route_of_tls(verdict: Option<&Verdict>, listen: Entry, kit: &Kit) -> Option<R
     kit.router.sni(listen, hello.sni.as_deref().unwrap_or_default())
 }
 
-/// Where an explicit proxy is to send it.
-fn proxied(facts: &RequestFacts<'_>, kit: &mut Kit) -> Result<Choice, Refusal> {
+/// Where an explicit proxy is asked to send it, if it may.
+fn proxied<'a>(facts: &RequestFacts<'a>, kit: &Kit) -> Result<(&'a [u8], u16), Refusal> {
     let (host, port) = facts.proxied().map_err(|refused| (refused.status(), refused.as_str()))?;
-    if facts.is_final_hop {
-        return Err((501, "Max-Forwards is used up here"));
+    if facts.form == Form::Authority && !kit.config.connect_ports.contains(port) {
+        return Err((403, "port not allowed for CONNECT"));
     }
+    match facts.method {
+        b"OPTIONS" if facts.is_final_hop => Err(OPTIONS),
+        _ if facts.is_final_hop => Err((405, "this proxy does not answer TRACE")),
+        _ => Ok((host, port)),
+    }
+}
+
+/// The addresses of a host that a client has named.
+fn find(host: &[u8], port: u16, kit: &mut Kit) -> Result<Choice, Refusal> {
     let host = std::str::from_utf8(host).map_err(|_| (400, "host of the request target"))?;
     match kit.resolver.guest(host, kit.instant) {
         Ok(Guest::Address(ip)) => Ok(Choice::Addresses(VecDeque::from([SocketAddr::new(ip, port)]))),

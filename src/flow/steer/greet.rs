@@ -35,7 +35,7 @@ impl SteeredFlow {
         let Some(course) = &mut self.course else { return true };
         let Greeting::Sent(search) = &mut course.greeting else { return true };
         let Some(place) = search.find(&course.held) else { return false };
-        self.up.leave_out(place.len());
+        self.up.forgo(place.len());
         course.held.drain(place);
         course.greeting = Greeting::Acknowledged;
         true

@@ -27,9 +27,16 @@ pub enum Leave {
     /// The upstream broke off within its answer.
     Broken,
     /// No upstream was to be had, and the client is told in its own protocol; in HTTP/2 with this status.
-    Refused(u16),
+    Refused,
     /// The client is told this, and closed.
     Farewell(Vec<u8>),
+}
+
+impl Leave {
+    /// Whether what the client has sent behind the request is for the upstream.
+    fn is_carried_on(&self) -> bool {
+        matches!(self, Leave::Relay | Leave::Connect | Leave::Tunnel)
+    }
 }
 
 /// The answer to a CONNECT.
@@ -38,6 +45,7 @@ const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
 impl SteeredFlow {
     /// The relayed flow that it becomes, and what that wants next.
     pub fn into_relayed(mut self, kit: &mut Kit) -> (Flow, Next) {
+        self.commit(kit);
         self.report(kit);
         let label = self.current_label(kit);
         let leave = match std::mem::replace(&mut self.stage, Stage::Asking) {
@@ -45,9 +53,15 @@ impl SteeredFlow {
             _ => Leave::Farewell(Vec::new()),
         };
         let mut course = self.course.take().unwrap_or_default();
+        let unsent = course.unsent();
         let mut held = std::mem::take(&mut course.held);
         if !matches!(leave, Leave::Relay) {
+            self.up.forgo(unsent);
             held.drain(..course.ready.min(held.len()));
+        }
+        if !leave.is_carried_on() {
+            self.up.forgo(held.len());
+            held.clear();
         }
         let upstream = course.upstream.take().and_then(|upstream| self.take_over(upstream, kit));
         self.account.settle(label, upstream.is_some(), kit);
@@ -80,10 +94,7 @@ impl SteeredFlow {
 
     /// Bytes since the connection began.
     pub(super) fn totals(&self) -> Totals {
-        let unsent = self.course.as_ref().map_or(0, |course| match self.stage {
-            Stage::Exchanging => course.held.len().saturating_sub(course.ready),
-            _ => course.held.len(),
-        });
+        let unsent = self.course.as_ref().map_or(0, |course| course.waiting());
         let given = self.up.given().saturating_sub(unsent as u64);
         [self.up.taken, given, self.down.taken, self.down.given()]
     }
@@ -138,8 +149,8 @@ impl Flow {
                 self.break_side(Side::Upstream, None);
                 self.relaying(kit)
             }
-            Leave::Refused(status) if self.observer.is_decided() => self.refusal(status, kit),
-            Leave::Refused(_) => self.refuse(kit),
+            Leave::Refused if self.observer.is_decided() => self.refusal(kit),
+            Leave::Refused => self.refuse(kit),
             Leave::Farewell(answer) => self.say_farewell(&answer, kit),
         }
     }

@@ -102,7 +102,11 @@ impl SteeredFlow {
     fn use_early(&mut self, address: SocketAddr, kit: &mut Kit) -> bool {
         let early = self.course.as_mut().and_then(|course| course.upstream.as_mut());
         match early {
-            Some(upstream) if upstream.address == address => true,
+            Some(upstream) if upstream.address == address => {
+                // It may have been idle for long enough for its server to close it.
+                upstream.is_reused = upstream.is_connected;
+                true
+            }
             Some(_) => {
                 self.give_back_early(kit);
                 false
@@ -130,8 +134,7 @@ impl SteeredFlow {
         };
         let target = (self.account.direction, address);
         while let Some((end, lease)) = kit.pool.take(self.key, target) {
-            let health = if course.traits.is_idempotent { None } else { socket::health(&end.stream) };
-            if health.is_some_and(|health| !health.is_open) {
+            if !course.traits.is_idempotent && !socket::is_quiet(&end.stream) {
                 kit.count(Counter::PoolClosedByServer);
                 kit.pool.close(lease, 0, kit.now, &mut kit.metrics);
                 continue;
@@ -147,7 +150,6 @@ impl SteeredFlow {
                 began: kit.now,
                 until: Moment::NEVER,
                 sent: None,
-                acknowledged: health.map(|health| health.acknowledged),
             });
             return true;
         }
@@ -173,7 +175,6 @@ impl SteeredFlow {
                     began: kit.now,
                     until: kit.now.after(connect_timeout(self.account.direction, kit)),
                     sent,
-                    acknowledged: None,
                 };
                 self.course.get_or_insert_with(|| kit.courses.take()).upstream = Some(upstream);
                 Ok(())
@@ -189,7 +190,7 @@ impl SteeredFlow {
     /// A turn while an upstream is to come.
     pub(super) fn seeking(&mut self, kit: &mut Kit) -> Next {
         if self.client.ready.is_failed() {
-            return self.client_gone(kit);
+            return self.client_gone(socket::pending_error(&self.client.stream), kit);
         }
         let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) else {
             return self.seek(kit);
@@ -252,8 +253,8 @@ impl SteeredFlow {
         } else {
             self.account.dial_failed(error, kit);
         }
-        let cause = self.account.cause();
-        self.trouble(if cause == "connect timeout" { 504 } else { 502 }, cause);
+        let (status, cause) = self.account.refusal();
+        self.trouble(status, cause);
         let sent = self.course.as_mut().and_then(|course| course.upstream.as_mut()?.sent.take());
         self.end_sent(sent, Outcome::Refused, kit);
         self.drop_upstream(kit);
@@ -271,8 +272,9 @@ impl SteeredFlow {
         let Trouble { status, cause } = course.trouble;
         let (status, cause) = if status == 0 { (502, "no address") } else { (status, cause) };
         if course.traits.purpose == Purpose::Relay {
-            self.account.refused(cause);
-            return self.leave(Leave::Refused(status));
+            self.commit(kit);
+            self.account.refused(status, cause);
+            return self.leave(Leave::Refused);
         }
         self.answer(status, cause, kit)
     }
@@ -285,8 +287,7 @@ impl SteeredFlow {
     }
 
     /// The client has gone before there was an answer.
-    pub(super) fn client_gone(&mut self, kit: &mut Kit) -> Next {
-        let error = socket::pending_error(&self.client.stream);
+    pub(super) fn client_gone(&mut self, error: Option<io::Error>, kit: &mut Kit) -> Next {
         self.note_end(Side::Client, &error.unwrap_or_else(|| io::Error::from_raw_os_error(socket::RESET)));
         if let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) {
             let waited = kit.now.since(upstream.began);

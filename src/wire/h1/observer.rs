@@ -83,10 +83,7 @@ impl Observer {
 
     /// The exchange that was looked at alone is done with, however it went: the next one begins, and its server is another.
     pub fn begin_next(&mut self) {
-        let (client, is_strict) = (std::mem::take(&mut self.client), self.is_strict);
-        *self = Observer { client, is_one_by_one: self.is_one_by_one, ..Observer::new(is_strict) };
-        self.client.stage = Stage::Head;
-        self.client.gather.take();
+        *self = Observer { is_one_by_one: self.is_one_by_one, ..Observer::new(self.is_strict) };
     }
 
     /// The request goes to another server; nothing that the first one said counts.

@@ -17,6 +17,8 @@ pub(super) struct Request<'a> {
     pub(super) framing: Framing,
     /// `HTTP2-Settings`, or empty.
     pub(super) settings: &'a [u8],
+    /// `Host` names another authority than the target; only strict parsing looks.
+    pub(super) is_host_other: bool,
 }
 
 /// A response's head.
@@ -114,7 +116,7 @@ fn request_plain(bytes: &[u8], is_strict: bool) -> Result<Option<Request<'_>>, F
     let fields = Fields::read(parsed.headers, is_strict)?;
     if is_strict {
         strict::target(method, target)?;
-        strict::host(&fields, is_http10, target)?;
+        strict::host(&fields, is_http10)?;
     }
     let framing = fields.framing(is_http10)?;
     let is_connect = method == b"CONNECT";
@@ -135,7 +137,8 @@ fn request_plain(bytes: &[u8], is_strict: bool) -> Result<Option<Request<'_>>, F
         user_agent: fields.user_agent,
         referer: fields.referer,
     };
-    Ok(Some(Request { len, head, asked, framing, settings: fields.settings }))
+    let is_host_other = is_strict && fields.host.is_some_and(|host| !strict::is_targets(host, target));
+    Ok(Some(Request { len, head, asked, framing, settings: fields.settings, is_host_other }))
 }
 
 fn response_plain(bytes: &[u8], is_strict: bool) -> Result<Option<Response>, Failure> {

@@ -147,6 +147,10 @@ impl Observer {
                 let Some(request) = parse::request(bytes, self.is_strict, &mut scratch)? else {
                     return Ok(None);
                 };
+                // Who steers one by one may be the proxy that the target is meant for, and knows.
+                if request.is_host_other && !self.is_one_by_one {
+                    return Err(Reason::Host);
+                }
                 self.client.is_blank_seen = false;
                 self.client.message = request.len as u64;
                 sink.head(peer, bytes.get(..request.len).unwrap_or(bytes));

@@ -41,6 +41,15 @@ fn quoted(addr: SocketAddr) -> String {
     format!("'{addr}'")
 }
 
+/// The line of `/backends` for an address.
+#[track_caller]
+fn line(wayside: &Wayside, addr: SocketAddr) -> String {
+    let (status, text) = wayside.get("/backends");
+    assert_eq!(status, 200);
+    let found = text.lines().find(|line| line.contains(&format!("\"{addr}\"")));
+    found.unwrap_or_else(|| panic!("{addr} is not in {text}")).to_owned()
+}
+
 /// What requests came to.
 #[derive(Debug, Default)]
 struct Tally {
@@ -78,18 +87,18 @@ fn load(wayside: &Wayside, connections: usize, more: impl Fn(usize) -> bool + Sy
 
 #[test]
 fn a_server_ten_times_slower_gets_few_requests() {
-    let servers = [MS, MS, 10 * MS].map(|delay| Backend::start("any", delay));
+    let servers = [25 * MS, 25 * MS, 250 * MS].map(|delay| Backend::start("any", delay));
     let (wayside, _dir) = balanced(&servers.each_ref().map(|server| quoted(server.addr())));
-    let tally = load(&wayside, 64, |count| count < 100);
-    assert_eq!(tally.read(), (6400, 0));
+    let tally = load(&wayside, 64, |count| count < 50);
+    assert_eq!(tally.read(), (3200, 0));
     let counts = servers.each_ref().map(Backend::requests);
-    eprintln!("1 ms, 1 ms, 10 ms: {counts:?}");
-    assert_eq!(counts.iter().sum::<usize>(), 6400);
-    assert!(counts[2] * 100 < 6400 * 5, "{counts:?}");
+    eprintln!("25 ms, 25 ms, 250 ms: {counts:?}");
+    assert_eq!(counts.iter().sum::<usize>(), 3200);
+    assert!(counts[2] * 100 < 3200 * 5, "{counts:?}");
     // And the two others even shares.
-    assert!(counts[0].min(counts[1]) * 3 > 6400, "{counts:?}");
+    assert!(counts[0].min(counts[1]) * 3 > 3200, "{counts:?}");
     let counted = wayside.metrics().sum("request_total", &[("backend", "set")]);
-    assert_eq!(counted, 6400.0);
+    assert_eq!(counted, 3200.0);
 }
 
 #[test]
@@ -103,15 +112,23 @@ fn a_server_that_refuses_is_seen_by_no_client_and_comes_back() {
     let tally = load(&wayside, 8, |_| began.elapsed() < 700 * MS);
     let (answered, failed) = tally.read();
     assert_eq!(failed, 0);
-    assert!(answered > 1000, "{answered}");
+    assert!(answered > 50, "{answered}");
     // Those that were on their way together, and none after the first of them had failed.
     let at_first = failures(&wayside);
     assert!((1.0..=8.0).contains(&at_first), "{at_first}");
-    let again = Instant::now();
-    assert_eq!(load(&wayside, 8, |count| count < 10).read(), (80, 0));
-    if began.elapsed() < Duration::from_secs(1) {
-        assert_eq!(failures(&wayside), at_first, "{:?}", again.elapsed());
-    }
+    // Why, for the operator.
+    let of_dead = line(&wayside, dead);
+    let said = |name: &str| field(&of_dead, name).unwrap_or_else(|| panic!("no {name} in {of_dead}"));
+    assert_eq!(["backend", "state", "cause"].map(said), ["set", "aside", "refused"].map(str::to_owned));
+    assert_eq!(field(&line(&wayside, live.addr()), "state").as_deref(), Some("ready"));
+    let page = wayside.metrics();
+    let (port, address) = (dead.port().to_string(), dead.to_string());
+    let labels =
+        [("backend", "set"), ("cause", "refused"), ("target_addr", &address), ("target_port", &port)];
+    assert_eq!(page.sum("wayside_backend_aside", &labels), 1.0);
+    assert_eq!(page.sum("wayside_backend_aside", &[]), 1.0);
+    assert_eq!(page.sum("wayside_backend_endpoints", &[("backend", "set")]), 2.0);
+    assert!((1.0..=8.0).contains(&page.sum("wayside_pool_idle_connections", &[])));
     // It listens: the next probe finds it.
     let count = Arc::new(AtomicUsize::new(0));
     held.listen(128).expect("to listen");
@@ -123,10 +140,12 @@ fn a_server_that_refuses_is_seen_by_no_client_and_comes_back() {
         }
     });
     let back = Instant::now();
-    let tally = load(&wayside, 2, |_| count.load(Ordering::SeqCst) < 100 && back.elapsed() < LIMIT);
+    let tally = load(&wayside, 2, |_| count.load(Ordering::SeqCst) < 20 && back.elapsed() < LIMIT);
     assert_eq!(tally.read().1, 0);
-    assert!(count.load(Ordering::SeqCst) >= 100, "it is back");
-    assert!(back.elapsed() < PENALTY + 500 * MS, "{:?}", back.elapsed());
+    assert!(count.load(Ordering::SeqCst) >= 20, "it is back");
+    assert!(back.elapsed() < PENALTY + 1000 * MS, "{:?}", back.elapsed());
+    assert_eq!(wayside.metrics().sum("wayside_backend_aside", &[]), 0.0);
+    assert_eq!(field(&line(&wayside, dead), "state").as_deref(), Some("ready"));
 }
 
 #[test]
@@ -142,7 +161,7 @@ fn a_server_that_resets_is_set_aside_after_seven() {
     let began = Instant::now();
     let tally = load(&wayside, 4, |_| began.elapsed() < 800 * MS);
     let (answered, failed) = tally.read();
-    assert!(answered > 500, "{answered}");
+    assert!(answered > 50, "{answered}");
     // Seven in a row, and those that were on their way with the seventh.
     assert!((1..=10).contains(&failed), "{failed}");
     assert_eq!(broken.accepted(), failed);
@@ -150,7 +169,7 @@ fn a_server_that_resets_is_set_aside_after_seven() {
 
 #[test]
 fn weights_share_the_requests_and_0_gets_none() {
-    let servers = ["none", "one", "three"].map(|name| Backend::start(name, MS));
+    let servers = ["none", "one", "three"].map(|name| Backend::start(name, 10 * MS));
     let weights = [0, 1, 3];
     let entries: Vec<String> = servers
         .iter()
@@ -162,7 +181,9 @@ fn weights_share_the_requests_and_0_gets_none() {
     let [none, one, three] = servers.each_ref().map(Backend::requests);
     assert_eq!((none, one + three), (0, 1600));
     let share = one as f64 / 1600.0;
-    assert!((0.15..0.35).contains(&share), "{share}");
+    assert!((0.1..0.4).contains(&share), "{share}");
+    let states = servers.each_ref().map(|server| field(&line(&wayside, server.addr()), "state"));
+    assert_eq!(states.map(Option::unwrap_or_default), ["unused", "ready", "ready"].map(str::to_owned));
 }
 
 #[test]

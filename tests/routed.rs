@@ -208,3 +208,25 @@ fn a_name_of_tls_goes_where_its_route_says() {
     }
     assert!(count > 50, "{count}");
 }
+
+#[test]
+fn the_example_is_right_and_goes_where_it_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/routes.toml");
+    let said = run_to_end(&["check", "--config", path], &[]);
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{said:?}");
+    let explain = |what: &[&str], listen: &str| {
+        let args = [&["check", "--config", path, "--explain-listen", listen, "--explain"], what].concat();
+        let said = run_to_end(&args, &[]);
+        let route = said.stdout.lines().find_map(|line| line.strip_prefix("  route \""));
+        route.and_then(|rest| Some(rest.split_once('"')?.0.to_owned()))
+    };
+    for (what, route) in [
+        (&["GET http://api.example.com/v1/users", "--explain-header", "x-canary: yes"][..], Some("canary")),
+        (&["GET http://eu.api.example.com/v1/users"][..], Some("api")),
+        (&["POST http://any.test/users.v1.Users/Get"][..], Some("users")),
+        (&["TLS shop.example.com"][..], Some("shop")),
+        (&["GET http://example.com/"][..], None),
+    ] {
+        assert_eq!(explain(what, "127.0.0.1:8080").as_deref(), route, "{what:?}");
+    }
+}

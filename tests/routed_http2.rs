@@ -326,4 +326,18 @@ fn a_server_that_greets_first_in_http2_is_not_one_that_speaks_first() {
         assert_eq!(heard, echoed);
     }
     assert_eq!(a.accepted(), 3);
+    assert_eq!(wayside.get("/server-first"), (200, "{\"server_first\":[\n]}\n".to_owned()));
+}
+
+#[test]
+fn a_server_that_speaks_first_is_remembered_and_shown() {
+    let server = Server::greeter(b"220 hello\r\n");
+    let routes = format!("[[route]]\npath = '/a'\nbackend = 'a'\n{}", backend("a", server.addr()));
+    let (wayside, _dir) = routed(server.addr(), &routes);
+    let mut client = wayside.connect(0);
+    let mut heard = [0; 11];
+    client.read_exact(&mut heard).expect("its greeting");
+    assert_eq!(&heard, b"220 hello\r\n");
+    let expected = format!("{{\"server_first\":[\n\"{}\"\n]}}\n", server.addr());
+    assert_eq!(wayside.get("/server-first"), (200, expected));
 }

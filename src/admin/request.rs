@@ -1,5 +1,7 @@
 //! Reads a request head, as far as the admin server needs it.
 
+use super::list::List;
+
 /// The longest request head; a longer one is answered with 431. Also the most that a client's input buffer holds.
 pub(super) const MAX_HEAD: usize = 8 * 1024;
 /// The most header fields; more are answered with 431.
@@ -12,7 +14,7 @@ pub(super) enum Page {
     Metrics,
     Ready,
     Live,
-    Connections,
+    List(List),
 }
 
 /// Why a request gets no page.
@@ -115,7 +117,9 @@ fn page_of(target: &str) -> Result<Page, Refusal> {
         "/metrics" => Ok(Page::Metrics),
         "/ready" => Ok(Page::Ready),
         "/live" => Ok(Page::Live),
-        "/connections" => Ok(Page::Connections),
+        "/connections" => Ok(Page::List(List::Connections)),
+        "/backends" => Ok(Page::List(List::Backends)),
+        "/server-first" => Ok(Page::List(List::ServerFirst)),
         _ => Err(Refusal::NotFound),
     }
 }

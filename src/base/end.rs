@@ -81,11 +81,6 @@ impl Ready {
         self.0 & FAILED != 0
     }
 
-    /// The peer has sent its last byte, which may still be there to be read.
-    pub fn is_ended(self) -> bool {
-        self.0 & FIN != 0
-    }
-
     /// Nothing to read until epoll says so.
     pub fn clear_readable(&mut self) {
         self.0 &= !READABLE;

@@ -1,3 +1,5 @@
+//! Acknowledgements among other frames, at every split.
+
 use super::*;
 
 fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {

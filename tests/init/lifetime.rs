@@ -1,0 +1,54 @@
+//! Rules come, are replaced, and go: what is there before, meanwhile and afterwards.
+
+use crate::host::*;
+use crate::labs::*;
+use crate::support::*;
+
+in_both_families! {
+    twice_is_once_and_delete_leaves_what_was_there
+}
+
+/// A host with rules of somebody else in each packet filter, and a route.
+fn host_of_others(family: Family) -> (Host, Host) {
+    let [host, peer] = ["host", "peer"].map(Host::new);
+    host.cable(1, "eth0", &peer, "eth0");
+    for filter in ["iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy"] {
+        if have(filter).is_some() {
+            for rule in ["-A PREROUTING -p tcp --dport 7 -j RETURN", "-N WAYSIDE", "-A OUTPUT -j WAYSIDE"] {
+                output(&host, &format!("{filter} -w -t nat {rule}"));
+            }
+        }
+    }
+    assert!(host.run(|| std::net::UdpSocket::bind(family.addr(1, 1, 0))).is_ok());
+    (host, peer)
+}
+
+fn twice_is_once_and_delete_leaves_what_was_there(family: Family) {
+    let (host, _peer) = host_of_others(family);
+    let before = rules(&host);
+    for backend in backends() {
+        init(
+            &host,
+            &["--backend", backend, "--skip-inbound-ports=22,80-90", "--subnets-to-ignore=10.0.0.0/8"],
+        );
+        let once = rules(&host);
+        assert_ne!(once, before);
+        init(
+            &host,
+            &["--backend", backend, "--skip-inbound-ports=22,80-90", "--subnets-to-ignore=10.0.0.0/8"],
+        );
+        assert_eq!(rules(&host), once);
+        init(&host, &["--backend", backend]);
+        assert_ne!(rules(&host), once);
+        assert_eq!(init(&host, &["--delete"]), format!("wayside: rules removed; by {backend}\n"));
+        assert_eq!(rules(&host), before);
+        assert_eq!(init(&host, &["--delete"]), "");
+        assert_eq!(rules(&host), before);
+    }
+    // Another backend takes over, and nothing is left of the first.
+    for backend in backends() {
+        init(&host, &["--backend", backend]);
+    }
+    init(&host, &["--delete"]);
+    assert_eq!(rules(&host), before);
+}

@@ -2,6 +2,8 @@
 //!
 //! The labs need what `tests/transparent.rs` needs; each backend that is not installed is told as skipped.
 
+#[path = "init/errors.rs"]
+mod errors;
 #[path = "init/host.rs"]
 mod host;
 #[allow(dead_code, unused_imports, unused_macros)] // Their hand-written rules are not used here.
@@ -11,4 +13,8 @@ mod labs;
 mod lifetime;
 #[path = "init/paths.rs"]
 mod paths;
+#[path = "init/rules.rs"]
+mod rules;
 mod support;
+#[path = "init/traffic.rs"]
+mod traffic;

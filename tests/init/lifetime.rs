@@ -6,6 +6,7 @@ use crate::support::*;
 
 in_both_families! {
     twice_is_once_and_delete_leaves_what_was_there
+    connections_from_before_go_on
 }
 
 /// A host with rules of somebody else in each packet filter, and a route.
@@ -51,4 +52,26 @@ fn twice_is_once_and_delete_leaves_what_was_there(family: Family) {
     }
     init(&host, &["--delete"]);
     assert_eq!(rules(&host), before);
+}
+
+/// Of a host on which nothing was tracked so far; then its rules come and go.
+fn connections_from_before_go_on(family: Family) {
+    for backend in backends() {
+        let [host, peer] = ["host", "peer"].map(Host::new);
+        host.cable(1, "eth0", &peer, "eth0");
+        let pairs = [(&host, &peer, family.addr(1, 2, 80)), (&peer, &host, family.addr(1, 1, 80))];
+        let pairs = pairs.map(|(from, to, addr)| {
+            let listener = to.listen(addr);
+            (from.connect(addr), accept(&listener))
+        });
+        let greet_all = || pairs.iter().for_each(|(client, server)| greet(client, server));
+        greet_all();
+        for _ in 0..2 {
+            init(&host, &["--backend", backend]);
+            greet_all();
+        }
+        init(&host, &["--delete"]);
+        greet_all();
+        pairs.iter().for_each(|(client, server)| pass_both_ways(client, server, MB));
+    }
 }

@@ -4,14 +4,16 @@
 //! of documentation (RFC 5737, RFC 3849), or of the host's own network where there is no route to those.
 
 use crate::config::redirect::Redirect;
-use crate::sys::{process, socket};
+use crate::sys::{process, random, socket};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-/// How long a family's connection may take; redirected, it takes well under a millisecond. Both families stay under 2 s.
+/// How long a family's connection may take; redirected, it takes well under a millisecond. Two families stay under 2 s.
 const LIMIT: Duration = Duration::from_millis(900);
+/// How often what may fail by chance is tried.
+const ATTEMPTS: usize = 4;
 /// The most connections of others that may wait before ours on the listener: what the kernel queues at most, and to spare.
 const MOST_OTHERS: usize = 8192;
 /// The ports that are tried as a target; the first that is not skipped. (linkerd's validator uses 1404.)
@@ -146,22 +148,39 @@ fn by_listener(listener: &TcpListener, target: SocketAddr) -> Outcome {
 
 /// Another process listens there, most likely wayside: see that the other end of our connection is on that port.
 fn by_table(port: SocketAddr, target: SocketAddr) -> Outcome {
-    let own = match connect(target).and_then(|client| Ok((client.local_addr()?, client))) {
-        Ok(own) => own,
-        Err(error) => return not_redirected(target, &error),
-    };
-    let tables =
-        ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
-    let is_ours = |line: &str| ends(line).is_some_and(|(here, there)| here == port && there == own.0);
-    if tables.iter().flat_map(|table| table.lines()).any(is_ours) {
-        let text = "the port is taken, so the kernel's table of connections was asked: ";
-        return Outcome::Works(format!("{text}one to {target} has its other end there"));
+    for _ in 0..ATTEMPTS {
+        let (own, _client) = match connect(target).and_then(|client| Ok((client.local_addr()?, client))) {
+            Ok(connected) => connected,
+            Err(error) => return not_redirected(target, &error),
+        };
+        // One reading may miss an entry, as others come and go while it is read.
+        if (0..ATTEMPTS).any(|_| is_in_table(port, own)) {
+            let text = "the port is taken, so the kernel's table of connections was asked: ";
+            return Outcome::Works(format!("{text}one to {target} has its other end there"));
+        }
     }
     Outcome::Broken(format!("a connection to {target} was answered, but not from port {}", port.port()))
 }
 
+/// Whether there is a connection with these ends.
+fn is_in_table(here: SocketAddr, there: SocketAddr) -> bool {
+    let read = |table| fs::read_to_string(table).unwrap_or_default();
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(read);
+    tables.iter().flat_map(|table| table.lines()).any(|line| ends(line) == Some((here, there)))
+}
+
+/// From a port that the kernel would not choose itself. One that others have had shortly before, to another target, is replaced
+/// on the way where the packet filter still remembers it; then ours could not be told from theirs.
 fn connect(target: SocketAddr) -> io::Result<TcpStream> {
-    TcpStream::connect_timeout(&target, LIMIT)
+    let mut last = io::Error::from(ErrorKind::AddrInUse);
+    for _ in 0..ATTEMPTS {
+        let port = 16_384 | (random::bits16() & 16_383);
+        match socket::connect_from(port, target, LIMIT) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => last = error,
+            outcome => return outcome,
+        }
+    }
+    Err(last)
 }
 
 fn not_redirected(target: SocketAddr, error: &io::Error) -> Outcome {

@@ -7,6 +7,7 @@ use crate::support::*;
 in_both_families! {
     twice_is_once_and_delete_leaves_what_was_there
     connections_from_before_go_on
+    redirected_connections_outlive_new_rules
 }
 
 /// A host with rules of somebody else in each packet filter, and a route.
@@ -72,6 +73,22 @@ fn connections_from_before_go_on(family: Family) {
         }
         init(&host, &["--delete"]);
         greet_all();
+        pairs.iter().for_each(|(client, server)| pass_both_ways(client, server, MB));
+    }
+}
+
+fn redirected_connections_outlive_new_rules(family: Family) {
+    for backend in backends() {
+        let lab = Pod::with(family, &[], |host| drop(init(host, &["--backend", backend])));
+        let pairs = [lab.outbound(80), lab.inbound(80)];
+        for args in [&["--backend", backend, "--skip-outbound-ports=80", "--skip-inbound-ports=80"][..], &[]]
+        {
+            init(&lab.host, args);
+            for (client, server) in &pairs {
+                assert!(!is_direct(client, server));
+                greet(client, server);
+            }
+        }
         pairs.iter().for_each(|(client, server)| pass_both_ways(client, server, MB));
     }
 }

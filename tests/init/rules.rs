@@ -164,3 +164,12 @@ fn each_family_has_its_own_subnets() {
     assert!(v6.contains("-A WAYSIDE_INBOUND -s fd00::/8 -j RETURN\n") && !v6.contains("10.0.0.0"), "{v6}");
     assert!(v6.contains("-A WAYSIDE_OUTBOUND -d ::/0 -j RETURN\n"), "{v6}");
 }
+
+#[test]
+fn the_other_commands_know_its_variables() {
+    let env = [("WAYSIDE_PROXY_UID", "7"), ("WAYSIDE_SKIP_OUTBOUND_SUBNETS", "10.0.0.0/8")];
+    let said = run_to_end(&["check"], &env);
+    assert_eq!((said.code, &*said.stderr), (Some(0), ""));
+    let said = run_to_end(&["check"], &[("WAYSIDE_PROXY_UIDS", "7")]);
+    assert!(said.stderr.contains("did you mean WAYSIDE_PROXY_UID?"), "{}", said.stderr);
+}

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+mod init;
+
 use crate::commands::explain::{Explain, Field, From, Question};
+use crate::commands::init::Manner;
 use crate::config::Sources;
 use crate::config::options::{CONFIG, Group, OPTIONS, Opt};
 
@@ -19,12 +22,14 @@ pub enum Action {
     Check(Sources),
     /// `wayside check --explain`.
     Explain(Sources, Explain),
+    /// `wayside init`: the sources of `wayside run`, flags of its own, and how it is to be done.
+    Init(Sources, Vec<(&'static str, Vec<String>)>, Manner),
     /// A command of a later version, by its name.
     Later(String),
 }
 
 /// Commands that are planned; they say so, and the help does not promise them.
-const LATER: [&str; 3] = ["init", "inject", "doctor"];
+const LATER: [&str; 2] = ["inject", "doctor"];
 
 const EXPLAIN: &str = "explain";
 const EXPLAIN_HEADER: &str = "explain-header";
@@ -62,6 +67,10 @@ pub fn parse(
             Some(explain) => Action::Explain(sources(options, environment), explain),
             None => Action::Check(sources(options, environment)),
         },
+        Some((init::NAME, options)) => {
+            let (flags, manner) = (init::flags(options), init::manner(options));
+            Action::Init(sources(options, environment), flags, manner)
+        }
         Some((name, _)) => Action::Later(name.to_owned()),
         // `subcommand_required` keeps us from here.
         None => Action::Later(String::new()),
@@ -88,17 +97,21 @@ pub fn command() -> Command {
             )
             .args(explain_flags()),
         )
+        .subcommand(init::command())
         .subcommands(later)
 }
 
 fn with_options(command: Command) -> Command {
-    let config = Arg::new(CONFIG)
+    let config = config_flag().help_heading(Group::Process.heading());
+    command.args(OPTIONS.iter().map(flag)).arg(config).after_help(MORE)
+}
+
+fn config_flag() -> Arg {
+    Arg::new(CONFIG)
         .long(CONFIG)
         .value_name("FILE")
         .help("Read options from this TOML file [default: none]")
-        .help_heading(Group::Process.heading())
-        .value_parser(ValueParser::path_buf());
-    command.args(OPTIONS.iter().map(flag)).arg(config).after_help(MORE)
+        .value_parser(ValueParser::path_buf())
 }
 
 fn flag(option: &'static Opt) -> Arg {
@@ -151,7 +164,8 @@ fn explain(matches: &ArgMatches) -> Option<Explain> {
 
 fn sources(matches: &ArgMatches, environment: Vec<(OsString, OsString)>) -> Sources {
     let flags = OPTIONS.iter().filter_map(|option| {
-        let values = matches.get_many::<String>(option.name)?;
+        // `init` has a few of them only.
+        let values = matches.try_get_many::<String>(option.name).ok()??;
         Some((option.name, values.cloned().collect()))
     });
     Sources { config: matches.get_one::<PathBuf>(CONFIG).cloned(), flags: flags.collect(), environment }

@@ -45,6 +45,11 @@ impl Cidr {
         ip.is_ipv4() == self.ip.is_ipv4() && mask(ip, self.bits) == self.ip
     }
 
+    /// Whether it is a block of IPv4 addresses.
+    pub fn is_ipv4(self) -> bool {
+        self.ip.is_ipv4()
+    }
+
     /// Whether there are only loopback addresses in the block.
     pub fn is_loopback(self) -> bool {
         self.ip.is_loopback() && if self.ip.is_ipv4() { self.bits >= 8 } else { self.bits == 128 }

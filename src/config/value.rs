@@ -81,6 +81,22 @@ pub(super) const PORTS: Form = Form {
     ..PLAIN
 };
 
+/// `--incoming-proxy-port` and its like.
+pub(super) const PROXY_PORT: Form = Form {
+    metavar: "PORT",
+    noun: "a port",
+    accepted: "write a number from 1 to 65535, or \"off\" to leave this direction alone",
+    ..PLAIN
+};
+
+/// `--proxy-uid` and its like.
+pub(super) const ID: Form = Form {
+    metavar: "ID",
+    noun: "a user or group id",
+    accepted: "write a number from 0 to 4294967294, or \"none\"",
+    ..PLAIN
+};
+
 /// `--detect-timeout` and its like.
 pub(super) const DURATION: Form = Form {
     metavar: "DUR",
@@ -211,6 +227,27 @@ pub(super) fn port_range(text: &str) -> Result<(u16, u16), String> {
         }
         (Some(low), Some(high)) => Ok((low, high)),
         _ => Err(refuse(text, &PORTS)),
+    }
+}
+
+/// `4143` or `off`.
+pub(super) fn proxy_port(text: &str) -> Result<Option<u16>, String> {
+    match port_of(text) {
+        Some(0) => Err(refuse_because(text, &PROXY_PORT, "there is no port 0")),
+        Some(port) => Ok(Some(port)),
+        None if text == "off" => Ok(None),
+        None => Err(refuse(text, &PROXY_PORT)),
+    }
+}
+
+/// `2102` or `none`; also `-1`, as linkerd2-proxy-init has it.
+pub(super) fn id(text: &str) -> Result<Option<u32>, String> {
+    let number = integer(text).filter(|_| !text.is_empty()).and_then(|number| u32::try_from(number).ok());
+    match number {
+        // The last one stands for "unchanged" in setuid(2) and its kin: nobody has it.
+        Some(id) if id != u32::MAX => Ok(Some(id)),
+        None if ["none", "-1"].contains(&text) => Ok(None),
+        _ => Err(refuse(text, &ID)),
     }
 }
 

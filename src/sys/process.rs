@@ -51,6 +51,11 @@ fn open_fds() -> Option<u64> {
     }
 }
 
+/// The user and the group that this process's sockets belong to.
+pub fn owner() -> (u32, u32) {
+    (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+}
+
 /// Whether a call failed for want of file descriptors (the process's or the system's) or of memory for sockets:
 /// it may succeed later, and not sooner for being tried again at once.
 pub fn lacks_descriptors(error: &io::Error) -> bool {

@@ -4,7 +4,7 @@ use mio::net::{TcpListener, TcpStream};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -35,6 +35,16 @@ pub fn dial(addr: SocketAddr) -> io::Result<TcpStream> {
     // A socket that refuses an option still carries bytes.
     let _ = set_options(SockRef::from(&stream));
     Ok(stream)
+}
+
+/// Connects from this port of whichever address the route has, and waits for it as long as `limit`.
+pub fn connect_from(port: u16, target: SocketAddr, limit: Duration) -> io::Result<std::net::TcpStream> {
+    let any: IpAddr =
+        if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = Socket::new(Domain::for_address(target), Type::STREAM, Some(Protocol::TCP))?;
+    socket.bind(&SocketAddr::new(any, port).into())?;
+    socket.connect_timeout(&target.into(), limit)?;
+    Ok(socket.into())
 }
 
 fn set_options(socket: SockRef<'_>) -> io::Result<()> {

@@ -1,5 +1,7 @@
 //! The command line: flags made from the table of options, the help, and which command is meant.
 
+mod inject;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -7,6 +9,7 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::commands::explain::{Explain, Field, From, Question};
+use crate::commands::inject::Settings;
 use crate::config::Sources;
 use crate::config::options::{CONFIG, Group, OPTIONS, Opt};
 
@@ -19,12 +22,16 @@ pub enum Action {
     Check(Sources),
     /// `wayside check --explain`.
     Explain(Sources, Explain),
+    /// `wayside inject`.
+    Inject(Vec<PathBuf>, Box<Settings>),
+    /// `wayside uninject`.
+    Uninject(Vec<PathBuf>),
     /// A command of a later version, by its name.
     Later(String),
 }
 
 /// Commands that are planned; they say so, and the help does not promise them.
-const LATER: [&str; 3] = ["init", "inject", "doctor"];
+const LATER: [&str; 2] = ["init", "doctor"];
 
 const EXPLAIN: &str = "explain";
 const EXPLAIN_HEADER: &str = "explain-header";
@@ -62,6 +69,10 @@ pub fn parse(
             Some(explain) => Action::Explain(sources(options, environment), explain),
             None => Action::Check(sources(options, environment)),
         },
+        Some(("inject", options)) => {
+            Action::Inject(inject::files(options), Box::new(inject::settings(options)))
+        }
+        Some(("uninject", options)) => Action::Uninject(inject::files(options)),
         Some((name, _)) => Action::Later(name.to_owned()),
         // `subcommand_required` keeps us from here.
         None => Action::Later(String::new()),
@@ -88,6 +99,8 @@ pub fn command() -> Command {
             )
             .args(explain_flags()),
         )
+        .subcommand(inject::inject_command())
+        .subcommand(inject::uninject_command())
         .subcommands(later)
 }
 

@@ -14,6 +14,8 @@ fn main() -> ExitCode {
         Ok(Action::Explain(sources, explain)) => {
             with(sources, |loaded| commands::explain::explain(&loaded, &explain))
         }
+        Ok(Action::Inject(files, settings)) => commands::inject::inject(&files, &settings),
+        Ok(Action::Uninject(files)) => commands::inject::uninject(&files),
         Ok(Action::Later(name)) => {
             tell(format_args!("wayside {name}: not in this version yet"));
             ExitCode::from(2)

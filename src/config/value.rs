@@ -4,7 +4,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::problem::quote;
-use super::{AccessLogFormat, Cidr, Forward, Target};
+use super::{AccessLogFormat, Cidr, Forward, PortSet, Target};
 
 /// What kind of text an option takes.
 #[derive(Debug)]
@@ -212,6 +212,12 @@ pub(super) fn port_range(text: &str) -> Result<(u16, u16), String> {
         (Some(low), Some(high)) => Ok((low, high)),
         _ => Err(refuse(text, &PORTS)),
     }
+}
+
+/// `25,3306,4000-4100`. An error says what to write.
+pub fn ports(text: &str) -> Result<PortSet, String> {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    items.map(port_range).collect::<Result<_, _>>().map(PortSet::of)
 }
 
 /// `127.0.0.1:8080`, `[::1]:8080`, or `:8080` for `[::]:8080`. An error says what to write.

@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use cidr::{Cidr, Cidrs};
-pub use load::{Loaded, Sources, load};
+pub use load::{Loaded, Sources, check, load};
 pub use problem::{Failure, Origin, Problem};
 pub use routes::{Authority, Backends, Entry, PathMatch, Route, Server};
 pub use value::{listen, ports};

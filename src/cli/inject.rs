@@ -6,8 +6,7 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::commands::inject::{Resources, Settings};
-use crate::config::options::find;
-use crate::config::{PortSet, ports};
+use crate::config::{PortSet, check, ports};
 
 const FILES: &str = "files";
 const MORE: &str = "\
@@ -134,7 +133,7 @@ fn arg((name, metavar, default, help): Flag) -> Arg {
 
 /// The form of an option of `wayside run`.
 fn option(name: &'static str) -> impl Fn(&str) -> Result<String, String> + Clone {
-    move |text| find(name).map_or(Ok(()), |option| option.check(text)).map(|()| text.to_owned())
+    move |text| check(name, text).map(|()| text.to_owned())
 }
 
 /// `100m`, `0.5`, `64Mi` or `none`.

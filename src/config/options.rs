@@ -55,12 +55,6 @@ impl Opt {
         env(self.name)
     }
 
-    /// Whether `text` is a value of it. An error says what to write.
-    pub fn check(&self, text: &str) -> Result<(), String> {
-        (self.set)(&mut Config::default(), &[text])
-            .map_err(|faults| faults.into_iter().map(|(_, fault)| fault).collect::<Vec<_>>().join("; "))
-    }
-
     /// Whether the flag may be repeated, and the file may hold a list.
     pub fn is_list(&self) -> bool {
         self.form.list != List::No

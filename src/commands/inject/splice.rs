@@ -53,10 +53,7 @@ impl Page<'_> {
         let Some(found) = self.tree.get(spec, list) else { return self.new_list(spec, list, items) };
         let node = self.tree.node(self.tree.resolve(found));
         let Kind::Seq(present) = &node.kind else {
-            // It is null; without a word even, right behind the colon.
-            let space = if node.start == node.end { " " } else { "" };
-            let text = format!("{space}{}", Value::Seq(items.to_vec()).json());
-            return Some(Splice { start: node.start, end: node.end, text });
+            return Some(self.instead_of_null(node.start, node.end, items));
         };
         let (first, last) = match (present.first(), present.last()) {
             (Some(&first), Some(&last)) => (first, last),
@@ -82,6 +79,15 @@ impl Page<'_> {
                 let text = if ends { lines } else { format!("{}{}", self.newline, lines.trim_end()) };
                 Some(insert(at, text))
             }
+        }
+    }
+
+    /// In the place of `null`, `~` or no word at all: then what begins here is the colon.
+    fn instead_of_null(&self, start: usize, end: usize, items: &[Value]) -> Splice {
+        let text = Value::Seq(items.to_vec()).json();
+        match self.text.get(end..).is_some_and(|rest| start == end && rest.starts_with(':')) {
+            true => insert(start + 1, format!(" {text}")),
+            false => Splice { start, end, text },
         }
     }
 
@@ -114,7 +120,7 @@ impl Page<'_> {
         let Some(open) = node.open else {
             let ours = items.iter().zip(&ours).filter(|(_, is_ours)| **is_ours);
             return ours
-                .map(|(&item, _)| Some(delete(self.dash(item)?.0..self.line_after(self.tree.node(item).end))))
+                .map(|(&item, _)| Some(self.delete_lines(self.dash(item)?.0, self.tree.node(item).end)))
                 .collect();
         };
         let spans: Vec<_> =
@@ -131,11 +137,23 @@ impl Page<'_> {
         let span = |key: Id, value: Id| self.tree.node(key).start..self.tree.node(value).end;
         let Some(open) = node.open else {
             let (line, _) = self.only_spaces_before(self.tree.node(key).start)?;
-            return Some(delete(line..self.line_after(self.tree.node(value).end)));
+            return Some(self.delete_lines(line, self.tree.node(value).end));
         };
         let spans: Vec<_> = entries.iter().map(|&(key, value)| span(key, value)).collect();
         let at = entries.iter().position(|&(found, _)| found == key)?;
         Some(delete(with_comma(&spans, at..at + 1, open)))
+    }
+
+    /// The lines from the one that starts at `line` to the one in which `end` is.
+    fn delete_lines(&self, line: usize, end: usize) -> Splice {
+        let end = self.line_after(end);
+        let before = self.text.get(..line).unwrap_or_default();
+        if end < self.text.len() || self.text.ends_with('\n') {
+            return delete(line..end);
+        }
+        // The last line has no end: neither has the one before it then.
+        let before = before.strip_suffix('\n').unwrap_or(before);
+        delete(before.strip_suffix('\r').unwrap_or(before).len()..end)
     }
 
     /// How far the dashes stand in under their key in this pod.

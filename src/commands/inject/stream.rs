@@ -65,7 +65,8 @@ fn document(chunk: &Chunk<'_>, task: Task<'_>, changed: &mut Changed) -> Result<
         Some(text) => text,
         None => {
             changed.notes.push(
-                "the document of the last line is written anew, without its comments: aliases share what is changed".to_owned(),
+                "the document of the line above is written anew: comments are lost, aliases spelt out"
+                    .to_owned(),
             );
             anew(chunk, is_json, &meant)?
         }

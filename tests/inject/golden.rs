@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Not the default, which has the version in it.
+const IMAGE: &str = "--image=registry.local/wayside:1";
+
 /// Compares with a file, or writes it.
 #[track_caller]
 fn is_golden(name: &str, text: &str) {
@@ -17,7 +20,7 @@ fn is_golden(name: &str, text: &str) {
 fn the_text_is_as_it_was_but_for_what_is_added() {
     let mut report = String::new();
     for (name, text) in manifests() {
-        let (out, said) = fine(&["inject", "--skip-outbound-ports=4406"], &text);
+        let (out, said) = fine(&["inject", IMAGE, "--skip-outbound-ports=4406"], &text);
         is_golden(&name, &out);
         report.push_str(&format!("== {name}\n{said}"));
     }
@@ -28,7 +31,7 @@ fn the_text_is_as_it_was_but_for_what_is_added() {
 fn a_classic_sidecar_stands_among_the_containers() {
     for name in ["no-final-newline.yml", "block-scalars.yml", "list.json"] {
         let text = std::fs::read(folder("manifests").join(name)).expect("a manifest");
-        is_golden(&format!("classic-{name}"), &fine(&["inject", "--classic-sidecar"], &text).0);
+        is_golden(&format!("classic-{name}"), &fine(&["inject", IMAGE, "--classic-sidecar"], &text).0);
     }
 }
 

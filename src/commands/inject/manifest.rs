@@ -47,9 +47,12 @@ const KINDS: [(&str, &[&str], &[&str]); 8] = [
 /// Containers of other transparent proxies: two in one pod would redirect each other's connections.
 const OTHERS: [&str; 4] = ["linkerd-proxy", "linkerd-init", "istio-proxy", "istio-init"];
 
-/// Every object of a document.
+/// Every object of a document. One that is empty, or has comments only, has none.
 pub(super) fn objects(tree: &Tree, root: Id) -> Vec<Object> {
     let mut found = Vec::new();
+    if tree.text(root) == Some("null") {
+        return found;
+    }
     visit(tree, root, Vec::new(), &mut found);
     found
 }

@@ -174,3 +174,6 @@ fn additions(settings: &Settings) -> Vec<Edit> {
     }
     vec![Edit::Add { list: INIT_CONTAINERS, is_front: true, items: vec![init, proxy] }]
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The command line: flags made from the table of options, the help, and which command is meant.
 
+mod inject;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -10,6 +12,7 @@ mod init;
 
 use crate::commands::explain::{Explain, Field, From, Question};
 use crate::commands::init::Manner;
+use crate::commands::inject::Settings;
 use crate::config::Sources;
 use crate::config::options::{CONFIG, Group, OPTIONS, Opt};
 
@@ -24,12 +27,16 @@ pub enum Action {
     Explain(Sources, Explain),
     /// `wayside init`: the sources of `wayside run`, flags of its own, and how it is to be done.
     Init(Sources, Vec<(&'static str, Vec<String>)>, Manner),
+    /// `wayside inject`.
+    Inject(Vec<PathBuf>, Box<Settings>),
+    /// `wayside uninject`.
+    Uninject(Vec<PathBuf>),
     /// A command of a later version, by its name.
     Later(String),
 }
 
 /// Commands that are planned; they say so, and the help does not promise them.
-const LATER: [&str; 2] = ["inject", "doctor"];
+const LATER: [&str; 1] = ["doctor"];
 
 const EXPLAIN: &str = "explain";
 const EXPLAIN_HEADER: &str = "explain-header";
@@ -71,6 +78,10 @@ pub fn parse(
             let (flags, manner) = (init::flags(options), init::manner(options));
             Action::Init(sources(options, environment), flags, manner)
         }
+        Some(("inject", options)) => {
+            Action::Inject(inject::files(options), Box::new(inject::settings(options)))
+        }
+        Some(("uninject", options)) => Action::Uninject(inject::files(options)),
         Some((name, _)) => Action::Later(name.to_owned()),
         // `subcommand_required` keeps us from here.
         None => Action::Later(String::new()),
@@ -98,6 +109,8 @@ pub fn command() -> Command {
             .args(explain_flags()),
         )
         .subcommand(init::command())
+        .subcommand(inject::inject_command())
+        .subcommand(inject::uninject_command())
         .subcommands(later)
 }
 

@@ -29,10 +29,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use cidr::{Cidr, Cidrs};
-pub use load::{Loaded, Sources, load};
+pub use load::{Loaded, Sources, check, load};
 pub use problem::{Failure, Origin, Problem};
 pub use routes::{Authority, Backends, Entry, PathMatch, Route, Server};
-pub use value::listen;
+pub use value::{listen, ports};
 
 /// Everything `wayside run` was told, after flags, environment, file and defaults were merged and checked.
 ///

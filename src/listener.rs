@@ -189,7 +189,9 @@ pub fn open(
 ) -> Result<Vec<(TcpListener, SocketAddr)>, String> {
     let mut sockets = Vec::new();
     for &wanted in &listen.addrs {
-        match open_one(wanted, listen.by_default) {
+        // `127.0.0.1:4140,[::1]:4140`, written out, is as lenient as the default: one of the two is what the host has.
+        let is_one_of_many = listen.addrs.len() > 1 && wanted.ip().is_loopback();
+        match open_one(wanted, listen.by_default || is_one_of_many) {
             Ok(opened) => sockets.extend(opened),
             Err(error) if listen.by_default && is_lenient && error.kind() == io::ErrorKind::AddrInUse => {
                 warn!(
@@ -202,14 +204,18 @@ pub fn open(
     Ok(sockets)
 }
 
-/// A default address of a family that the host lacks is left out; `[::]` becomes `0.0.0.0`.
-fn open_one(wanted: SocketAddr, by_default: bool) -> io::Result<Option<(TcpListener, SocketAddr)>> {
+/// On a host without IPv6 `[::]`, which means all addresses, becomes `0.0.0.0`; another address of it is left out where
+/// that `is_lenient`.
+fn open_one(wanted: SocketAddr, is_lenient: bool) -> io::Result<Option<(TcpListener, SocketAddr)>> {
     let socket = match socket::listen(wanted) {
-        Err(error) if by_default && wanted.is_ipv6() && socket::is_missing_family(&error) => {
-            if !wanted.ip().is_unspecified() {
+        Err(error) if wanted.is_ipv6() && socket::is_missing_family(&error) => {
+            if wanted.ip().is_unspecified() {
+                socket::listen(SocketAddr::new([0, 0, 0, 0].into(), wanted.port()))?
+            } else if is_lenient {
                 return Ok(None);
+            } else {
+                return Err(error);
             }
-            socket::listen(SocketAddr::new([0, 0, 0, 0].into(), wanted.port()))?
         }
         other => other?,
     };

@@ -19,6 +19,8 @@ fn main() -> ExitCode {
             let outcome = config::redirect::redirect(sources, &flags);
             settled(outcome, |plan| commands::init::install(&plan, manner))
         }
+        Ok(Action::Inject(files, settings)) => commands::inject::inject(&files, &settings),
+        Ok(Action::Uninject(files)) => commands::inject::uninject(&files),
         Ok(Action::Later(name)) => {
             tell(format_args!("wayside {name}: not in this version yet"));
             ExitCode::from(2)

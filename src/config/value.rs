@@ -4,7 +4,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::problem::quote;
-use super::{AccessLogFormat, Cidr, Forward, Target};
+use super::{AccessLogFormat, Cidr, Forward, PortSet, Target};
 
 /// What kind of text an option takes.
 #[derive(Debug)]
@@ -249,6 +249,12 @@ pub(super) fn id(text: &str) -> Result<Option<u32>, String> {
         None if ["none", "-1"].contains(&text) => Ok(None),
         _ => Err(refuse(text, &ID)),
     }
+}
+
+/// `25,3306,4000-4100`. An error says what to write.
+pub fn ports(text: &str) -> Result<PortSet, String> {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    items.map(port_range).collect::<Result<_, _>>().map(PortSet::of)
 }
 
 /// `127.0.0.1:8080`, `[::1]:8080`, or `:8080` for `[::]:8080`. An error says what to write.

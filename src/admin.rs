@@ -36,6 +36,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 
+pub use answer::push_escaped;
 use client::{Client, Step};
 
 /// The most clients at once.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use crate::commands::doctor::Ask;
 use crate::commands::explain::{Explain, Field, From, Question};
 use crate::config::Sources;
 use crate::config::options::{CONFIG, Group, OPTIONS, Opt};
@@ -19,16 +20,22 @@ pub enum Action {
     Check(Sources),
     /// `wayside check --explain`.
     Explain(Sources, Explain),
+    /// `wayside doctor`.
+    Doctor(Sources, Ask),
     /// A command of a later version, by its name.
     Later(String),
 }
 
 /// Commands that are planned; they say so, and the help does not promise them.
-const LATER: [&str; 3] = ["init", "inject", "doctor"];
+const LATER: [&str; 2] = ["init", "inject"];
 
 const EXPLAIN: &str = "explain";
 const EXPLAIN_HEADER: &str = "explain-header";
 const EXPLAIN_LISTEN: &str = "explain-listen";
+
+const JSON: &str = "json";
+const READY: &str = "ready";
+const UID: &str = "uid";
 
 const ABOUT: &str =
     "A small transparent TCP proxy: it carries every connection unchanged and finds out what it is";
@@ -49,6 +56,11 @@ Every option is also an environment variable (WAYSIDE_DETECT_TIMEOUT=10s) and a 
 Routes and backend sets stand in the file only.
 Exit code: 0 a clean end, 1 wrong configuration or failed start, 2 wrong usage or a wrong flag.";
 
+const DOCTOR: &str = "\
+Takes every other option of run, too: it looks at what run would use. It changes nothing, and takes 5 s at
+most. Without root it sees neither the rules nor whose a port is, and says so.
+Exit code: 0 nothing is wrong (there may be warnings), 1 something is wrong, 2 wrong usage.";
+
 /// Understands the arguments. An error is clap's own: the help, the version, or wrong usage.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
@@ -62,6 +74,7 @@ pub fn parse(
             Some(explain) => Action::Explain(sources(options, environment), explain),
             None => Action::Check(sources(options, environment)),
         },
+        Some(("doctor", options)) => Action::Doctor(sources(options, environment), ask(options)),
         Some((name, _)) => Action::Later(name.to_owned()),
         // `subcommand_required` keeps us from here.
         None => Action::Later(String::new()),
@@ -88,6 +101,7 @@ pub fn command() -> Command {
             )
             .args(explain_flags()),
         )
+        .subcommand(doctor())
         .subcommands(later)
 }
 
@@ -99,6 +113,36 @@ fn with_options(command: Command) -> Command {
         .help_heading(Group::Process.heading())
         .value_parser(ValueParser::path_buf());
     command.args(OPTIONS.iter().map(flag)).arg(config).after_help(MORE)
+}
+
+/// It takes every option of `run`, so that it looks at what `run` would use; the help shows those that matter to it.
+fn doctor() -> Command {
+    let is_shown = |name: &str| name.ends_with("-listen");
+    let hidden = |arg: Arg| {
+        let is_shown = arg.get_long().is_some_and(is_shown);
+        arg.hide(!is_shown)
+    };
+    with_options(
+        Command::new("doctor").about("Look for what keeps redirection from working, and name the fix"),
+    )
+    .mut_args(move |arg| if arg.get_id() == CONFIG { arg } else { hidden(arg) })
+    .args(doctor_flags())
+    .after_help(DOCTOR)
+}
+
+fn doctor_flags() -> [Arg; 3] {
+    let arg = |name, help| Arg::new(name).long(name).help(help).help_heading("Doctor");
+    [
+        arg(JSON, "JSON instead of a table").action(ArgAction::SetTrue),
+        arg(READY, "Only ask the admin port: exit 0 if ready, else 1").action(ArgAction::SetTrue),
+        arg(UID, "The user wayside runs as [default: the running one's, or 2102]")
+            .value_name("UID")
+            .value_parser(clap::value_parser!(u32)),
+    ]
+}
+
+fn ask(matches: &ArgMatches) -> Ask {
+    Ask { json: matches.get_flag(JSON), ready: matches.get_flag(READY), user: matches.get_one(UID).copied() }
 }
 
 fn flag(option: &'static Opt) -> Arg {

@@ -1,5 +1,6 @@
 //! What the program does, one module for each command.
 
 pub mod check;
+pub mod doctor;
 pub mod explain;
 pub mod run;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use wayside::cli::{self, Action};
 use wayside::commands;
-use wayside::config::{self, Loaded, Sources};
+use wayside::config::{self, Failure, Loaded, Sources};
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os(), std::env::vars_os()) {
@@ -14,6 +14,10 @@ fn main() -> ExitCode {
         Ok(Action::Explain(sources, explain)) => {
             with(sources, |loaded| commands::explain::explain(&loaded, &explain))
         }
+        Ok(Action::Doctor(sources, ask)) => match config::load(sources) {
+            Err(failure) if failure.exit_code() == 2 => refuse(&failure),
+            outcome => commands::doctor::doctor(outcome, ask),
+        },
         Ok(Action::Later(name)) => {
             tell(format_args!("wayside {name}: not in this version yet"));
             ExitCode::from(2)
@@ -35,11 +39,14 @@ fn with(sources: Sources, command: impl FnOnce(Loaded) -> ExitCode) -> ExitCode 
     warnings.iter().for_each(|warning| tell(format_args!("warning: {warning}")));
     match outcome {
         Ok(loaded) => command(loaded),
-        Err(failure) => {
-            failure.problems.iter().for_each(|problem| tell(format_args!("{problem}")));
-            ExitCode::from(failure.exit_code())
-        }
+        Err(failure) => refuse(&failure),
     }
+}
+
+/// Says all that is wrong.
+fn refuse(failure: &Failure) -> ExitCode {
+    failure.problems.iter().for_each(|problem| tell(format_args!("{problem}")));
+    ExitCode::from(failure.exit_code())
 }
 
 /// One line on stderr. Where that is closed there is nobody to tell.

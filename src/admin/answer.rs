@@ -201,7 +201,8 @@ fn line(connection: &Connection) -> String {
     line
 }
 
-fn push_escaped(line: &mut String, value: &str) {
+/// Appends `value` as the inside of a JSON string.
+pub fn push_escaped(line: &mut String, value: &str) {
     for c in value.chars() {
         match c {
             '"' | '\\' => line.extend(['\\', c]),

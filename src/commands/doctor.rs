@@ -29,7 +29,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
-use crate::config::{Config, Failure, Loaded};
+use crate::config::{Config, Failure, Loaded, Origin};
 use crate::sys::features;
 use facts::{Facts, Limits, Proxy, Ready};
 use proc::Tree;
@@ -102,6 +102,11 @@ fn gather(outcome: Result<Loaded, Failure>, user: Option<u32>) -> Facts {
     match outcome {
         Ok(loaded) => (facts.config, facts.oddities) = (loaded.config, loaded.warnings),
         Err(failure) => {
+            // What is wrong outside of the file is found by a check without it, too.
+            facts.config.file = failure.problems.iter().find_map(|problem| match &problem.at {
+                Origin::File { path, .. } => Some(PathBuf::from(path)),
+                _ => None,
+            });
             facts.problems = failure.problems.iter().map(ToString::to_string).collect();
             facts.oddities = failure.warnings;
         }

@@ -40,8 +40,8 @@ pub fn usage() -> Option<Usage> {
     })
 }
 
-/// The user and the group that this process acts as.
-pub fn identity() -> (u32, u32) {
+/// The user and the group that this process's sockets belong to.
+pub fn owner() -> (u32, u32) {
     (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
 }
 

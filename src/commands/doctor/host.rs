@@ -39,7 +39,8 @@ fn descriptors(facts: &Facts) -> Finding {
         );
     };
     let found = format!("RLIMIT_NOFILE of {} is {limit}; a connection takes two", facts.limits.whose);
-    let needed = facts.config.max_connections.map_or(0, |most| (most as u64).saturating_mul(2) + 64);
+    let needed =
+        facts.config.max_connections.map_or(0, |most| (most as u64).saturating_mul(2).saturating_add(64));
     let fix = |limit: u64| match facts.proxy.pid {
         Some(pid) => format!(
             "prlimit --pid {pid} --nofile={limit}:{limit}  # and restart; LimitNOFILE={limit} in a unit"
@@ -209,3 +210,6 @@ fn kernel(kernel: &Kernel) -> Finding {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

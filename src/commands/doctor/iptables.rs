@@ -122,9 +122,26 @@ fn test<'a>(option: &str, value: &mut impl FnMut() -> &'a str) -> What {
         }
         "-d" | "--destination" => Cidr::parse(value()).map_or(What::Some, |block| What::To(vec![block])),
         "-i" | "-o" | "--in-interface" | "--out-interface" => What::Through(vec![value().to_owned()]),
-        "--dst-type" if value() == "LOCAL" => What::Local,
-        "--state" | "--ctstate" if value().split(',').any(|state| state == "NEW") => What::New,
-        "-s" | "--source" | "--sport" | "--sports" | "--source-port" | "--dst-type" | "--src-type" => {
+        "--syn" => What::New,
+        "--tcp-flags" => match (value(), value()) {
+            (_, "SYN") => What::New,
+            _ => What::Unknown,
+        },
+        "--dst-type" => {
+            if value() == "LOCAL" {
+                What::Local
+            } else {
+                What::Some
+            }
+        }
+        "--state" | "--ctstate" => {
+            if value().contains("NEW") {
+                What::New
+            } else {
+                What::Unknown
+            }
+        }
+        "-s" | "--source" | "--sport" | "--sports" | "--source-port" | "--src-type" => {
             value();
             What::Some
         }

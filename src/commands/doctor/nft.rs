@@ -22,7 +22,8 @@ pub(super) fn read(text: &str) -> Vec<Chain> {
         };
         reader.until("{");
         let found = reader.table(family.flatten(), name);
-        if family.is_some() {
+        // A table without NAT has nothing to jump to from it.
+        if family.is_some() && found.iter().any(|chain| chain.hook.is_some()) {
             chains.extend(found);
         }
     }
@@ -198,11 +199,14 @@ impl<'a> Reader<'a> {
 
     /// One condition, which begins with `first`.
     fn tests(&mut self, first: &str, tests: &mut Vec<Test>) {
-        let mut push = |negated, what| tests.push(Test { negated, what });
         let key = match first {
             "meta" | "tcp" | "th" | "ip" | "ip6" | "ct" => self.next().unwrap_or_default(),
             _ => first,
         };
+        if (first, key) == ("tcp", "flags") {
+            return tests.push(self.flags());
+        }
+        let mut push = |negated, what| tests.push(Test { negated, what });
         match first {
             "tcp" => push(false, What::Tcp(true)),
             "udp" | "sctp" | "dccp" | "icmp" | "icmpv6" => push(false, What::Tcp(false)),
@@ -223,6 +227,22 @@ impl<'a> Reader<'a> {
         if let Some(what) = what(first, key, &values) {
             push(negated, what);
         }
+    }
+
+    /// `syn / fin,syn,rst,ack` or `& (fin | syn | rst | ack) != syn`: whether it is the first packet of a connection.
+    fn flags(&mut self) -> Test {
+        const ENDS: [&str; 12] = [
+            "accept", "return", "drop", "reject", "redirect", "dnat", "jump", "goto", "counter", "comment",
+            "\n", "",
+        ];
+        let (mut negated, mut value) = (false, self.peek());
+        while !ENDS.contains(&self.peek()) {
+            if let Some(sign @ ("!=" | "==")) = self.next() {
+                (negated, value) = (sign == "!=", self.peek());
+            }
+        }
+        let what = if matches!(value, "syn" | "0x2" | "0x02") { What::New } else { What::Unknown };
+        Test { negated, what }
     }
 
     /// What a condition compares with: one value or a set.

@@ -74,7 +74,7 @@ fn nowhere(family: Family) -> SocketAddr {
 /// Where wayside runs, it carries the connection to a listener of ours. Where nobody listens, we do, for the moment that
 /// it takes, and ask for SO_ORIGINAL_DST.
 pub(super) fn redirected(facts: &Facts, family: Family) -> Option<Tested> {
-    let (user, group) = process::identity();
+    let (user, group) = process::owner();
     let to_port = |to: Option<SocketAddr>, is_local: bool, user: Option<u32>| {
         let (ip, port) = (to.map(|to| to.ip()), to.map(|to| to.port()));
         let hook = Hook::Output;
@@ -162,14 +162,20 @@ fn listed(facts: &Facts, target: SocketAddr, proxy: SocketAddr) -> io::Result<Te
     let Some((admin, _)) = facts.ready.iter().find(|(_, ready)| *ready == Ready::Yes) else {
         return Ok(Tested::Not(format!("nothing at {proxy} says what it carries")));
     };
-    let client = TcpStream::connect_timeout(&target, LIMIT)?;
+    let mut client = TcpStream::connect_timeout(&target, LIMIT)?;
     let source = format!("\"source\":\"{}\"", client.local_addr()?);
     let wanted = format!("\"target\":\"{target}\"");
-    let (_, connections) = get(*admin, "/connections")?;
-    let is_there = connections.lines().any(|line| line.contains(&source) && line.contains(&wanted));
-    Ok(if is_there {
-        Tested::Works(format!("{proxy} took a connection to {target}, and knows where to"))
-    } else {
-        Tested::Fails(format!("{proxy} took a connection to {target}, and does not know where to"))
-    })
+    // It may not have been accepted yet; and it is over when wayside gives the dial up.
+    client.set_read_timeout(Some(LIMIT / 10))?;
+    for _ in 0..5 {
+        let (_, connections) = get(*admin, "/connections")?;
+        if connections.lines().any(|line| line.contains(&source) && line.contains(&wanted)) {
+            return Ok(Tested::Works(format!("{proxy} took a connection to {target}, and knows where to")));
+        }
+        match client.read(&mut [0]) {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            _ => break,
+        }
+    }
+    Ok(Tested::Fails(format!("{proxy} took a connection to {target}, and does not know where to")))
 }

@@ -149,3 +149,6 @@ fn listening(line: &str) -> Option<Listening> {
     };
     Some(Listening { addr, user, inode, owner: None })
 }
+
+#[cfg(test)]
+mod tests;

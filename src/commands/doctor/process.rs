@@ -119,3 +119,6 @@ fn is_clash(there: SocketAddr, wanted: SocketAddr) -> bool {
             || dual(there.ip())
             || dual(wanted.ip()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -243,3 +243,6 @@ fn tested(facts: &Facts, family: Family) -> Finding {
         None => Finding::skipped(name, "no rules to try"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -338,3 +338,6 @@ pub(super) fn redirects(chains: &[Chain], keeper: Keeper) -> Vec<u16> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Connections of our own: to the admin address, and one that the rules redirect.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
@@ -95,10 +95,22 @@ pub(super) fn redirected(facts: &Facts, family: Family) -> Option<Tested> {
             && let End::Redirected(port @ 1..) = outcome.end
             && !outcome.is_doubtful
         {
+            if !is_local && has_only_link_local(target) {
+                return Some(Tested::Not("this host has no global IPv6 address to try with".to_owned()));
+            }
             return Some(attempt(facts, &listener, target, SocketAddr::new(loopback(family), port)));
         }
     }
     Some(Tested::Not(format!("connections of uid {user} are not redirected; try as another user")))
+}
+
+/// A link-local source is of no use on `lo`, where a redirected connection arrives: it would be lost, whatever the rules.
+fn has_only_link_local(target: SocketAddr) -> bool {
+    // Nothing is sent: it only asks for the source that such a packet would have.
+    let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0));
+    let source = socket.and_then(|socket| socket.connect(target).and_then(|()| socket.local_addr()));
+    target.is_ipv6()
+        && source.is_ok_and(|source| matches!(source.ip(), IpAddr::V6(ip) if ip.is_unicast_link_local()))
 }
 
 fn attempt(facts: &Facts, listener: &TcpListener, target: SocketAddr, proxy: SocketAddr) -> Tested {

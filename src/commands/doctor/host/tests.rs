@@ -13,7 +13,8 @@ fn told(finding: &Finding) -> (Verdict, &str) {
 
 #[test]
 fn each_setting_of_the_kernel() {
-    let cases: [(Kernel, fn(&Kernel) -> Finding, Verdict, &str); 17] = [
+    type Case = (Kernel, fn(&Kernel) -> Finding, Verdict, &'static str);
+    let cases: [Case; 17] = [
         (Kernel { somaxconn: Some(4096), ..Kernel::default() }, somaxconn, Ok, ""),
         (Kernel { somaxconn: Some(1024), ..Kernel::default() }, somaxconn, Ok, ""),
         (
@@ -92,8 +93,8 @@ fn descriptors_by_what_is_wanted() {
         (Some(4096), Some(2017), Warning),
         (Some(u64::MAX), Some(usize::MAX), Ok),
     ] {
-        let mut facts = Facts::default();
-        facts.limits = Limits { descriptors: limit, ..Limits::default() };
+        let limits = Limits { descriptors: limit, ..Limits::default() };
+        let mut facts = Facts { limits, ..Facts::default() };
         facts.config.max_connections = wanted;
         assert_eq!(descriptors(&facts).verdict, verdict, "{limit:?} {wanted:?}");
     }

@@ -33,7 +33,8 @@ fn which_rules_are_there() {
     let (all, inbound) = ([OWN, OUT, IN], [IN]);
     let [out4, in4, out6, in6] =
         ["rules-outbound-ipv4", "rules-inbound-ipv4", "rules-outbound-ipv6", "rules-inbound-ipv6"];
-    let cases: [(&[&str], &[&str], Vec<(&str, Verdict)>); 6] = [
+    type Case<'a> = (&'a [&'a str], &'a [&'a str], Vec<(&'a str, Verdict)>);
+    let cases: [Case<'_>; 6] = [
         (&all, &all, vec![]),
         (&[], &[], vec![(out4, Wrong), (in4, Wrong), (out6, Wrong), (in6, Wrong)]),
         (&all, &[], vec![(out6, Wrong), (in6, Wrong)]),

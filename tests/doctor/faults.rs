@@ -49,6 +49,45 @@ fn a_healthy_host_before_wayside_starts() {
     assert_eq!(said.bad(), ["running"], "{}", said.text);
 }
 
+/// As `wayside init` has it.
+const LOOPBACK: &str = "-t nat -A OUTPUT -o lo -j RETURN";
+
+#[test]
+fn a_healthy_host_whose_loopback_is_left_alone() {
+    need_rules!();
+    let rules = [EXCLUDE, LOOPBACK, OUTBOUND, INBOUND];
+    let (mut patient, peer) = (Patient::new(&rules, &rules), Host::new("peer"));
+    patient.host.cable(1, "eth0", &peer, "eth0");
+    for family in [Family::V4, Family::V6] {
+        patient.host.route_by(family.ip(1, 2));
+    }
+    for (found, bad) in [("the kernel says", vec!["running"]), ("knows where to", vec![])] {
+        let said = patient.look(&[], &[]);
+        assert_eq!(said.bad(), bad, "{}", said.text);
+        for name in ["original-dst-ipv4", "original-dst-ipv6"] {
+            let check = said.check(name);
+            assert!(check.verdict == "ok" && check.found.contains(found), "{name} in {}", said.text);
+        }
+        if patient.wayside.is_none() {
+            patient = patient.run(&[]);
+        }
+    }
+}
+
+#[test]
+fn a_host_with_link_local_addresses_only_is_not_called_broken() {
+    need_rules!();
+    let rules = [EXCLUDE, LOOPBACK, OUTBOUND, INBOUND];
+    let patient = Patient::new(&rules, &rules);
+    patient.host.ip(&["link", "add", "v0", "type", "veth", "peer", "name", "v1"]);
+    ["v0", "v1"].iter().for_each(|link| patient.host.ip(&["link", "set", link, "up"]));
+    patient.host.ip(&["-6", "route", "add", "default", "dev", "v0"]);
+    let patient = patient.run(&[]);
+    let said = patient.look(&[], &[]);
+    assert_eq!(said.bad(), [""; 0], "{}", said.text);
+    assert_eq!(said.check("original-dst-ipv6").verdict, "skipped", "{}", said.text);
+}
+
 #[test]
 fn fault_1_no_rules() {
     need_rules!();

@@ -39,6 +39,7 @@ mod request;
 mod tests;
 
 use client::{Client, Step};
+pub use list::push_escaped;
 
 /// The most clients at once.
 const MAX_CLIENTS: usize = 32;

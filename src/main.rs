@@ -21,10 +21,10 @@ fn main() -> ExitCode {
         }
         Ok(Action::Inject(files, settings)) => commands::inject::inject(&files, &settings),
         Ok(Action::Uninject(files)) => commands::inject::uninject(&files),
-        Ok(Action::Later(name)) => {
-            tell(format_args!("wayside {name}: not in this version yet"));
-            ExitCode::from(2)
-        }
+        Ok(Action::Doctor(sources, ask)) => match config::load(sources) {
+            Err(failure) if failure.exit_code() == 2 => refuse(&failure),
+            outcome => commands::doctor::doctor(outcome, ask),
+        },
         Err(error) => {
             let _ = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
@@ -51,11 +51,14 @@ fn settled<T>(outcome: Result<(T, Vec<String>), Failure>, command: impl FnOnce(T
     warnings.iter().for_each(|warning| tell(format_args!("warning: {warning}")));
     match outcome {
         Ok((value, _)) => command(value),
-        Err(failure) => {
-            failure.problems.iter().for_each(|problem| tell(format_args!("{problem}")));
-            ExitCode::from(failure.exit_code())
-        }
+        Err(failure) => refuse(&failure),
     }
+}
+
+/// Says all that is wrong.
+fn refuse(failure: &Failure) -> ExitCode {
+    failure.problems.iter().for_each(|problem| tell(format_args!("{problem}")));
+    ExitCode::from(failure.exit_code())
 }
 
 /// One line on stderr. Where that is closed there is nobody to tell.

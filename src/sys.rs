@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+pub mod features;
 pub mod interface;
 pub mod limits;
 pub mod pipe;

@@ -108,6 +108,12 @@ fn endpoint(endpoint: &Endpoint) -> String {
 fn push(line: &mut String, name: &str, value: &str) {
     let comma = if line.len() > 1 { "," } else { "" };
     let _ = write!(line, "{comma}\"{name}\":\"");
+    push_escaped(line, value);
+    line.push('"');
+}
+
+/// Appends `value` as the inside of a JSON string.
+pub fn push_escaped(line: &mut String, value: &str) {
     for c in value.chars() {
         match c {
             '"' | '\\' => line.extend(['\\', c]),
@@ -117,5 +123,4 @@ fn push(line: &mut String, name: &str, value: &str) {
             c => line.push(c),
         }
     }
-    line.push('"');
 }

@@ -19,7 +19,8 @@ fn all() -> Vec<Vec<u8>> {
     let fields = variants::FIELDS.iter().map(|fields| [post, fields, b"\r\n", variants::BODY].concat());
     let chunked: &[u8] = b"Transfer-Encoding: chunked\r\n\r\n";
     let chunks = variants::CHUNKS.iter().map(|chunks| [post, chunked, chunks, smuggled].concat());
-    variants::FIRST_LINES.iter().map(|line| line.to_vec()).chain(fields).chain(chunks).collect()
+    let whole = variants::FIRST_LINES.iter().chain(variants::BODIES).map(|bytes| bytes.to_vec());
+    whole.chain(fields).chain(chunks).collect()
 }
 
 /// Sends each variant through wayside, at once and cut in two; returns those of which `/smuggled` was found. `log` has a

@@ -21,7 +21,8 @@
 //! | blanks after a chunk's size, any byte but CR and LF in its extension | nothing | refused |
 //! | `Host` missing from HTTP/1.1, several times, or no host | the first, or none | refused |
 //! | `Host` other than an absolute target's authority | the target's authority | refused |
-//! | a GET or HEAD with a body | a body | passes |
+//! | a GET, HEAD or TRACE with a body | a body | refused |
+//! | a DELETE or OPTIONS with a body | a body | passes |
 //! | a status above 599 | a final response | passes |
 //!
 //! Bounds: a head or trailer section has at most [`MAX_HEAD`] bytes, a head [`MAX_FIELDS`] fields, a trailer section 64, a chunk's size

@@ -125,7 +125,8 @@ fn request_plain(bytes: &[u8], is_strict: bool) -> Result<Option<Request<'_>>, F
         .with(Asked::CONNECT, is_connect)
         .with(Asked::UPGRADE, fields.is_upgrade)
         .with(Asked::H2C, fields.is_h2c);
-    if is_connect && !matches!(framing, Framing::None | Framing::Length(0)) {
+    let is_bodiless = is_connect || (is_strict && strict::is_bodiless(method));
+    if is_bodiless && !matches!(framing, Framing::None | Framing::Length(0)) {
         return Err(Reason::ForbiddenBody.into());
     }
     let head = RequestHead {

@@ -31,6 +31,8 @@ pub(crate) const FIRST_LINES: &[&[u8]] = &[
     b"GET\x0b/smuggled\r\n",
     b"\x0bGET /smuggled\r\n",
     b"GET /smuggled",
+    b"GET /smuggled\0",
+    b"GET /smuggled\0 x",
     b"GET /smuggled HTTP/1.1\nHost: h\n\n",
     b"GET /smuggled HTTP/01.01\r\nHost: h\r\n\r\n",
     b"GET /smuggled HTTP/1.10\r\nHost: h\r\n\r\n",

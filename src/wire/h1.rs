@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | LF for CRLF in a head or trailer section | a line's end, as httparse and RFC 9112, section 2.2, take it | refused |
 //! | empty lines before a head | nothing | one CRLF before a request passes |
-//! | a folded field line (`obs-fold`) | one line; blind, if the field decides framing | refused |
+//! | a folded field line (`obs-fold`), in a trailer section too | one line; blind, if the field decides framing | refused |
 //! | a target with bytes from 0x80 up, UTF-8 or not | itself | refused |
 //! | `Content-Length` several times with one value | that value (RFC 9112, section 6.3, point 5) | refused |
 //! | `Content-Length` with leading zeros | decimal | refused |

@@ -36,7 +36,8 @@
 //! the connection's end cut it short. A response is over, and counted, with its `ResponseEnd`: an early one before its
 //! request. A tunnel's `ResponseEnd` comes when both sides have ended.
 //!
-//! Memory: one that stands between messages owns no heap, and a message whose head came in one piece needs none.
+//! Memory: one that stands between messages owns no heap, and a message whose head came in one piece needs none. Only a client
+//! that has more than 64 exchanges open takes some for them, until all are answered.
 
 mod body;
 mod exchange;

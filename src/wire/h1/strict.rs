@@ -24,6 +24,12 @@ pub(super) fn target(method: &[u8], target: &[u8]) -> Result<(), Reason> {
     if fits { Ok(()) } else { Err(Reason::Target) }
 }
 
+/// Whether a body is nothing to the method (RFC 9110, section 9.3), so that some servers do not read it and find the next
+/// request in it. TRACE must not have one; with DELETE and OPTIONS bodies are in use.
+pub(super) fn is_bodiless(method: &[u8]) -> bool {
+    [b"GET".as_slice(), b"HEAD", b"TRACE"].iter().any(|known| method.eq_ignore_ascii_case(known))
+}
+
 /// HTTP/1.1 asks for exactly one `Host` (RFC 9112, section 3.2); HTTP/1.0 may have one.
 pub(super) fn host(fields: &Fields<'_>, is_http10: bool) -> Result<(), Reason> {
     let fits = match fields.host {

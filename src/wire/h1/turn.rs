@@ -299,10 +299,12 @@ impl Observer {
         sink.event(Event::ResponseEnd { id, grpc_status });
         if !(self.is_asking && self.exchanges.len() == 1) {
             self.close_first();
-        } else if self.client.is_ended {
+            return;
+        }
+        // From here on nothing of the server's belongs to it.
+        self.is_answered_early = true;
+        if self.client.is_ended {
             self.reset_all(sink);
-        } else {
-            self.is_answered_early = true;
         }
     }
 

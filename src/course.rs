@@ -260,6 +260,15 @@ impl Course {
         self.upstream.is_none()
     }
 
+    /// Whether the request may go to its server once more, on a new connection: it went out on one that was kept, nothing was
+    /// said to it, twice does no harm or no byte of it got out, and it is here as a whole.
+    pub fn may_repeat(&self) -> bool {
+        let is_silent = self.answer.is_empty() && self.asked.interim == 0;
+        let is_harmless = self.traits.is_idempotent || !self.is_sent;
+        let is_reused = self.upstream.as_ref().is_some_and(|upstream| upstream.is_reused);
+        is_reused && self.traits.may_reuse && is_silent && is_harmless
+    }
+
     /// The request is sent anew. It was not the address that failed, but one connection to it.
     pub fn retry(&mut self, address: SocketAddr) {
         match self.choice {

@@ -5,7 +5,7 @@ use crate::balance::EndpointKey;
 use crate::base::end::End;
 use crate::base::time::Moment;
 use crate::pool::Lease;
-use crate::resolve::NameId;
+use crate::resolve::{Dialable, NameId};
 use crate::route::BackendId;
 use crate::wire::detect::Verdict;
 use crate::wire::event::{Id, RequestHead};
@@ -32,6 +32,10 @@ pub struct Course {
     pub traits: Traits,
     /// Where it may go.
     pub choice: Choice,
+    /// Addresses that are to be tried, in turn.
+    pub addresses: VecDeque<SocketAddr>,
+    /// Endpoints of the backend set that were tried.
+    pub tried: Vec<EndpointKey>,
     /// Where it goes.
     pub upstream: Option<Upstream>,
     /// Responses' bytes that did not make a whole head yet.
@@ -154,14 +158,14 @@ pub enum Purpose {
 }
 
 /// Where a request may go.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub enum Choice {
-    /// To these addresses, one after the other.
-    Addresses(VecDeque<SocketAddr>),
+    /// To the course's addresses, one after the other.
+    Addresses,
     /// To the addresses of this name.
     Name(NameId, u16),
     /// To one of a backend set.
-    Backends(BackendId, Vec<EndpointKey>),
+    Backends(BackendId),
     /// Nowhere.
     #[default]
     None,
@@ -208,6 +212,8 @@ impl Course {
         (self.server_keeps, self.is_committed) = (false, false);
         (self.traits, self.trouble, self.verdict) = (Traits::default(), Trouble::default(), None);
         (self.choice, self.greeting) = (Choice::None, Greeting::None);
+        self.addresses.clear();
+        self.tried.clear();
     }
 
     /// Whether a request has begun: empty lines before it are nothing.
@@ -238,17 +244,37 @@ impl Course {
         self.upstream.as_mut().map(|upstream| &mut upstream.end)
     }
 
+    /// It is to go there.
+    pub fn go_to(&mut self, target: Dialable) {
+        self.choice = match target {
+            Dialable::Addr(address) => {
+                self.addresses.push_back(address);
+                Choice::Addresses
+            }
+            Dialable::Name(name, port) => Choice::Name(name, port),
+        };
+    }
+
     /// Whether the addresses of a name are missing.
     pub fn waits_for_name(&self) -> bool {
         self.upstream.is_none()
     }
 
+    /// Whether the request may go to its server once more, on a new connection: it went out on one that was kept, nothing was
+    /// said to it, twice does no harm or no byte of it got out, and it is here as a whole.
+    pub fn may_repeat(&self) -> bool {
+        let is_silent = self.answer.is_empty() && self.asked.interim == 0;
+        let is_harmless = self.traits.is_idempotent || !self.is_sent;
+        let is_reused = self.upstream.as_ref().is_some_and(|upstream| upstream.is_reused);
+        is_reused && self.traits.may_reuse && is_silent && is_harmless
+    }
+
     /// The request is sent anew. It was not the address that failed, but one connection to it.
     pub fn retry(&mut self, address: SocketAddr) {
-        match &mut self.choice {
-            Choice::Addresses(addresses) => addresses.push_front(address),
-            Choice::Backends(_, tried) => {
-                tried.pop();
+        match self.choice {
+            Choice::Addresses => self.addresses.push_front(address),
+            Choice::Backends(_) => {
+                self.tried.pop();
             }
             Choice::Name(..) | Choice::None => {}
         }

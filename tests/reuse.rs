@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "reuse/anew.rs"]
+mod anew;
 #[path = "reuse/crossing.rs"]
 mod crossing;
 #[path = "reuse/http.rs"]

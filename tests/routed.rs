@@ -230,3 +230,32 @@ fn the_example_is_right_and_goes_where_it_says() {
         assert_eq!(explain(what, "127.0.0.1:8080").as_deref(), route, "{what:?}");
     }
 }
+
+#[test]
+fn half_a_line_goes_to_the_original_destination_in_the_end() {
+    let echo = Server::echo();
+    let dir = TempDir::new();
+    let text = format!(
+        "admin-listen = '127.0.0.1:0'\ninbound-listen = 'off'\noutbound-listen = 'off'\ndetect-timeout = '300ms'\n\
+         forward = ['127.0.0.1:0={}']\n[backends.none]\nservers = ['127.0.0.1:1']\n\
+         [[route]]\npath-prefix = '/routed'\nbackend = 'none'\n",
+        echo.addr()
+    );
+    let path = dir.file("wayside.toml", text);
+    let path = path.to_str().expect("a path");
+    let wayside = Wayside::start(&["--config", path]);
+    let strict = Wayside::start(&["--config", path, "--http-reuse"]);
+    for line in ["ruok", "GET /x"] {
+        let mut client = wayside.connect(0);
+        client.write_all(line.as_bytes()).expect("to write");
+        let mut back = vec![0; line.len()];
+        client.read_exact(&mut back).expect("what was sent");
+        assert_eq!(back, line.as_bytes());
+        // A client that waits gets no further than one that does not.
+        let mut client = strict.connect(0);
+        client.write_all(line.as_bytes()).expect("to write");
+        let mut back = String::new();
+        client.read_to_string(&mut back).expect("an answer");
+        assert!(back.starts_with("HTTP/1.1 408 "), "{back}");
+    }
+}

@@ -234,6 +234,10 @@ impl SteeredFlow {
     /// Nothing more is to be found out about what this is.
     fn give_up(&mut self, why: DecidedBy, kit: &mut Kit) -> Next {
         let is_strict = kit.config.http_strict;
+        if why == DecidedBy::Timeout && !is_strict && self.way.target.is_some() {
+            // What could have been a request's beginning is none that could be steered.
+            self.observer.open_gate();
+        }
         let connection = self.account.connection();
         let course = self.course.get_or_insert_with(|| kit.courses.take());
         let asked = Some(&mut course.asked);

@@ -15,7 +15,6 @@ use crate::wire::h1::facts::{self, Form, RequestFacts};
 use crate::wire::observer::Observer;
 use log::warn;
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 /// What we do not do for a client, and why.
@@ -53,16 +52,14 @@ impl SteeredFlow {
         } else {
             route_of_tls(course.verdict.as_ref(), self.way.listen, kit)
         };
-        course.choice = match (route, self.way.target) {
-            (Some(route), _) => Choice::Backends(kit.router.backends(route, kit.backends.draw()), Vec::new()),
-            (None, Some(Dialable::Addr(address))) => Choice::Addresses(VecDeque::from([address])),
-            (None, Some(Dialable::Name(name, port))) => Choice::Name(name, port),
+        match (route, self.way.target) {
+            (Some(route), _) => course.choice = backends(route, kit),
+            (None, Some(target)) => course.go_to(target),
             (None, None) => {
                 not_redirected(&self.account.connection(), kit);
                 course.trouble = Trouble { status: 404, cause: "no route" };
-                Choice::None
             }
-        };
+        }
         if self.way.target.is_none() && !self.way.is_served {
             let (status, cause) = NOT_SERVED;
             course.trouble = Trouble { status, cause };
@@ -86,7 +83,7 @@ fn not_redirected(connection: &Connection, kit: &mut Kit) {
 
 /// Reads the head and sets where the request goes.
 fn aim(course: &mut Course, way: &Way, is_whole: bool, kit: &mut Kit) -> Result<(), Refusal> {
-    let Course { held, asked, traits, choice, .. } = course;
+    let Course { held, asked, traits, .. } = course;
     let head = held.get(..asked.request).unwrap_or_default();
     let facts = RequestFacts::of(head).map_err(|refused| (refused.status(), refused.as_str()))?;
     let is_explicit = way.target.is_none();
@@ -113,16 +110,20 @@ fn aim(course: &mut Course, way: &Way, is_whole: bool, kit: &mut Kit) -> Result<
     }
     let route =
         if kit.router.applies_to(way.listen) { route_of(head, &facts, way.listen, kit) } else { None };
-    *choice = match (route, way.target) {
-        (Some(route), _) => Choice::Backends(kit.router.backends(route, kit.backends.draw()), Vec::new()),
-        (None, Some(Dialable::Addr(address))) => Choice::Addresses(VecDeque::from([address])),
-        (None, Some(Dialable::Name(name, port))) => Choice::Name(name, port),
-        (None, None) => match proxied {
-            Some((host, port)) => find(host, port, kit)?,
-            None => return Err((404, "no route")),
-        },
-    };
+    match (route, way.target, proxied) {
+        (Some(route), ..) => course.choice = backends(route, kit),
+        (None, Some(target), _) => course.go_to(target),
+        (None, None, Some((host, port))) => {
+            let target = find(host, port, kit)?;
+            course.go_to(target);
+        }
+        (None, None, None) => return Err((404, "no route")),
+    }
     Ok(())
+}
+
+fn backends(route: RouteId, kit: &mut Kit) -> Choice {
+    Choice::Backends(kit.router.backends(route, kit.backends.draw()))
 }
 
 fn route_of(head: &[u8], facts: &RequestFacts<'_>, listen: Entry, kit: &Kit) -> Option<RouteId> {
@@ -172,12 +173,12 @@ fn proxied<'a>(facts: &RequestFacts<'a>, kit: &Kit) -> Result<(&'a [u8], u16), R
     }
 }
 
-/// The addresses of a host that a client has named.
-fn find(host: &[u8], port: u16, kit: &mut Kit) -> Result<Choice, Refusal> {
+/// The host that a client has named.
+fn find(host: &[u8], port: u16, kit: &mut Kit) -> Result<Dialable, Refusal> {
     let host = std::str::from_utf8(host).map_err(|_| (400, "host of the request target"))?;
     match kit.resolver.guest(host, kit.instant) {
-        Ok(Guest::Address(ip)) => Ok(Choice::Addresses(VecDeque::from([SocketAddr::new(ip, port)]))),
-        Ok(Guest::Name(name)) => Ok(Choice::Name(name, port)),
+        Ok(Guest::Address(ip)) => Ok(Dialable::Addr(SocketAddr::new(ip, port))),
+        Ok(Guest::Name(name)) => Ok(Dialable::Name(name, port)),
         Err(Failure::TooManyNames) => Err((503, "too many names are being looked up")),
         Err(failure) => Err((502, failure.as_str())),
     }

@@ -14,7 +14,7 @@ use crate::flow::{Next, Side};
 use crate::kit::Kit;
 use crate::sys::socket;
 use crate::wire::event::Peer;
-use crate::wire::h1::facts::ResponseFacts;
+use crate::wire::h1::facts::{self, ResponseFacts};
 use crate::wire::h1::rewrite::{self, After, Hop, Rewritten};
 use crate::wire::observer::Observer;
 use std::io::{self, ErrorKind, Read};
@@ -305,6 +305,11 @@ impl SteeredFlow {
     /// The server's next bytes, while no final response's head has gone.
     fn answered(&mut self, bytes: &[u8], kit: &mut Kit) -> Result<Progress, Fault> {
         let Some(course) = &mut self.course else { return Ok(Progress::Waits) };
+        if facts::is_408(bytes) && course.may_repeat() {
+            // The server had waited too long for a request, and said so as this one came (RFC 9110, section 15.5.9).
+            self.down.forgo(bytes.len());
+            return Err(Fault::Source(ErrorKind::ConnectionAborted.into()));
+        }
         let before = std::mem::take(&mut course.answer);
         course.asked.interim = 0;
         let connection = self.account.connection();

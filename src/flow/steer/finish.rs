@@ -91,12 +91,10 @@ impl SteeredFlow {
             self.tell_server_end(kit);
             return Next::Close(Ending::Finished);
         }
-        let is_silent = course.answer.is_empty() && course.asked.interim == 0;
+        let may_repeat = course.may_repeat();
         let Some(upstream) = &mut course.upstream else { return Next::Close(Ending::Reset) };
-        let is_harmless = course.traits.is_idempotent || !course.is_sent;
-        let may_retry = upstream.is_reused && is_silent && is_harmless;
         let sent = upstream.sent.take();
-        if may_retry {
+        if may_repeat {
             self.end_sent(sent, Outcome::Abandoned(Duration::ZERO), kit);
             kit.count(Counter::Retried);
             return self.send_anew(kit);

@@ -13,7 +13,6 @@ use crate::kit::Kit;
 use crate::metrics::{Counter, TargetId, TargetLabel};
 use crate::resolve::Answer;
 use crate::sys::socket;
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
@@ -68,21 +67,20 @@ impl SteeredFlow {
                     course.trouble = Trouble { status: 502, cause: failure.as_str() };
                     Choice::None
                 }
-                Answer::Addresses(all) => Choice::Addresses(
-                    all.iter().map(|&ip| SocketAddr::new(ip, port)).collect::<VecDeque<_>>(),
-                ),
+                Answer::Addresses(all) => {
+                    course.addresses.extend(all.iter().map(|&ip| SocketAddr::new(ip, port)));
+                    Choice::Addresses
+                }
             };
         }
-        match &mut course.choice {
-            Choice::Addresses(addresses) => {
-                addresses.pop_front().map_or(Step::Nowhere, |it| Step::To(it, None))
-            }
-            Choice::Backends(set, tried) if tried.len() < MOST_TRIED => {
+        match course.choice {
+            Choice::Addresses => course.addresses.pop_front().map_or(Step::Nowhere, |it| Step::To(it, None)),
+            Choice::Backends(set) if course.tried.len() < MOST_TRIED => {
                 let mut names =
                     Names { resolver: &mut kit.resolver, instant: kit.instant, registry: &kit.registry };
-                match kit.backends.pick(*set, tried, kit.now, &mut names) {
+                match kit.backends.pick(set, &course.tried, kit.now, &mut names) {
                     Pick::Endpoint(sent, address) => {
-                        tried.push(sent.endpoint());
+                        course.tried.push(sent.endpoint());
                         Step::To(address, Some(sent))
                     }
                     Pick::Pending => Step::Wait,
@@ -234,8 +232,8 @@ impl SteeredFlow {
 
     /// What a connection to `address` is counted for.
     pub(super) fn label(&self, address: SocketAddr, kit: &mut Kit) -> TargetId {
-        let label = match self.course.as_ref().map(|course| &course.choice) {
-            Some(Choice::Backends(set, _)) => match kit.backends.name(*set) {
+        let label = match self.course.as_ref().map(|course| course.choice) {
+            Some(Choice::Backends(set)) => match kit.backends.name(set) {
                 Some(name) => TargetLabel::Backend(name.clone(), address),
                 None => TargetLabel::Addr(address),
             },

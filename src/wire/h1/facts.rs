@@ -165,6 +165,11 @@ impl ResponseFacts {
     }
 }
 
+/// Whether a server's bytes begin with a status line that says 408: it has waited too long for a request.
+pub fn is_408(bytes: &[u8]) -> bool {
+    status_line(first_line(bytes).0).is_some_and(|(_, status)| status == 408)
+}
+
 /// Whether `Via` names `pseudonym`: the message has been here before.
 pub fn is_loop(head: &[u8], pseudonym: &str) -> bool {
     let is_ours = |hop: &[u8]| {

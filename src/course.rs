@@ -50,6 +50,8 @@ pub struct Course {
     pub trouble: Trouble,
     /// The request is counted.
     pub is_committed: bool,
+    /// When to look for a reader that pauses, while bytes are on their way.
+    pub stall_check: Option<Moment>,
     /// HTTP/2: what the client knows of the server.
     pub greeting: Greeting,
 }
@@ -197,6 +199,8 @@ pub struct Upstream {
     pub began: Moment,
     /// How long it may take to stand.
     pub until: Moment,
+    /// Bytes given to it and taken from it that stand in the metrics, as the client's connection counts them.
+    pub reported: (u64, u64),
     /// The balancer's ticket, until the endpoint has answered.
     pub sent: Option<Sent>,
 }

@@ -57,8 +57,10 @@ pub struct Account {
     connected: bool,
     /// Who ended first, and how.
     first_end: Option<(Side, How)>,
-    /// Why there was no upstream, and the status that says so.
-    refused: (u16, &'static str),
+    /// Why there was no upstream.
+    refused: &'static str,
+    /// The status that says so.
+    refused_status: u16,
     /// The bytes that stand in the metrics already: taken and given, up and down.
     reported: [u64; 4],
 }
@@ -80,7 +82,8 @@ impl Account {
             decided_by: None,
             connected: false,
             first_end: None,
-            refused: NOT_REFUSED,
+            refused: NOT_REFUSED.1,
+            refused_status: NOT_REFUSED.0,
             reported: [0; 4],
         }
     }
@@ -98,7 +101,7 @@ impl Account {
     /// The upstream has accepted.
     pub fn connected(&mut self, took: Duration, kit: &mut Kit) {
         self.connected = true;
-        self.refused = NOT_REFUSED;
+        (self.refused_status, self.refused) = NOT_REFUSED;
         kit.metrics.connected(self.label, took);
         kit.metrics.opened(self.label, Peer::Dst);
         kit.metrics.live(self.series, Peer::Dst, 1);
@@ -122,24 +125,24 @@ impl Account {
             Some("EACCES" | "EPERM") => "not permitted",
             _ => "connect failed",
         };
-        self.refused = (if cause == "connect timeout" { 504 } else { 502 }, cause);
+        self.refused(if cause == "connect timeout" { 504 } else { 502 }, cause);
         kit.metrics.connect_failed(label, cause);
     }
 
     /// The target's name has no address.
     pub fn not_resolved(&mut self, cause: &'static str, kit: &mut Kit) {
-        self.refused = (502, cause);
+        self.refused(502, cause);
         kit.metrics.connect_failed(self.label, cause);
     }
 
     /// The target may not be dialled.
     pub fn refused(&mut self, status: u16, cause: &'static str) {
-        self.refused = (status, cause);
+        (self.refused_status, self.refused) = (status, cause);
     }
 
     /// Why there was no upstream: the status to tell, and the cause.
     pub fn refusal(&self) -> (u16, &'static str) {
-        self.refused
+        (self.refused_status, self.refused)
     }
 
     /// What the ledger of HTTP wants to know of the connection.
@@ -154,7 +157,7 @@ impl Account {
 
     /// An upstream of a steered flow stands; it is counted elsewhere.
     pub fn reached(&mut self) {
-        self.refused = NOT_REFUSED;
+        (self.refused_status, self.refused) = NOT_REFUSED;
     }
 
     /// The client's address.
@@ -246,7 +249,7 @@ impl Account {
 
     fn log_end(&self, ending: Ending, lasted: Duration, total: Totals, key: Key) {
         let (side, how) = self.first_end.map_or(("nobody", "-"), |(side, how)| (side.as_str(), how.as_str()));
-        let refused = if self.refused.1.is_empty() { "-" } else { self.refused.1 };
+        let refused = if self.refused.is_empty() { "-" } else { self.refused };
         debug!(
             target: "wayside::flow",
             "#{id} {direction} {source} -> {target}: {protocol} decided_by={decided_by} first={side}/{how} \

@@ -75,8 +75,6 @@ pub struct Way {
     pub listen: Entry,
     /// Where it wants to go; none where it came to us as to an HTTP proxy.
     pub target: Option<Dialable>,
-    /// Whether its client may use us as a proxy.
-    pub is_served: bool,
 }
 
 /// A steered connection.
@@ -98,10 +96,6 @@ pub struct SteeredFlow {
     account: Account,
     /// The last turn that an event asked for.
     active: Moment,
-    /// When to look for a reader that pauses.
-    stall_check: Moment,
-    /// Bytes given to and taken from upstreams that stand in the metrics already.
-    reported: (u64, u64),
     /// What is known of the request; none between two of them.
     course: Option<Box<Course>>,
 }
@@ -122,8 +116,6 @@ impl SteeredFlow {
             http: Http::default(),
             account: Account::open(origin, kit),
             active: kit.now,
-            stall_check: Moment::NEVER,
-            reported: (0, 0),
             course: None,
         }
     }

@@ -17,7 +17,7 @@ impl SteeredFlow {
         match (self.observer.fault(), &self.observer) {
             (Some(fault), _) => self.answer_fault(fault, kit),
             (None, Observer::Http2Lost(reason)) => {
-                self.leave(Leave::Farewell(reply::http2_goaway(reason.as_str())))
+                self.leave(Leave::Farewell(Box::new(reply::http2_goaway(reason.as_str()))))
             }
             (None, _) => self.leave(Leave::Refused),
         }
@@ -56,7 +56,7 @@ impl SteeredFlow {
             ),
             _ => (false, false, None),
         };
-        let Some(course) = &mut self.course else { return self.leave(Leave::Farewell(Vec::new())) };
+        let Some(course) = &mut self.course else { return self.leave(Leave::Farewell(Box::default())) };
         // A client that has ended asks only what it has asked already.
         let may_ask = !self.up.ended || course.held.len() > course.ready;
         let is_welcome = may_ask && kit.hurry_from.is_none();
@@ -69,7 +69,7 @@ impl SteeredFlow {
         let mut counter = Counter { http: &mut self.http, asked: Some(&mut course.asked), connection, kit };
         counter.answer(first, status, answer.len(), cause);
         if !is_kept || !self.down.transit.is_empty() {
-            return self.leave(Leave::Farewell(answer));
+            return self.leave(Leave::Farewell(Box::new(answer)));
         }
         self.up.forgo(course.unsent());
         course.next();

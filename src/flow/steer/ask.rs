@@ -282,7 +282,7 @@ impl SteeredFlow {
 
     fn drained(&mut self) -> Next {
         if self.is_idle_http2() {
-            return self.leave(Leave::Farewell(reply::http2_shutdown(0)));
+            return self.leave(Leave::Farewell(Box::new(reply::http2_shutdown(0))));
         }
         Next::Close(Ending::Drained)
     }

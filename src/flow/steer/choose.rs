@@ -4,6 +4,7 @@ use crate::config::Entry;
 use crate::course::{Choice, Course, Purpose, Traits, Trouble};
 use crate::flow::Next;
 use crate::flow::http::Connection;
+use crate::flow::ledger::Account;
 use crate::flow::steer::{SteeredFlow, Way};
 use crate::kit::Kit;
 use crate::metrics::Counter;
@@ -35,7 +36,7 @@ impl SteeredFlow {
         if let Some(verdict) = course.verdict.take() {
             self.account.decide(verdict, kit);
         }
-        match aim(course, &self.way, is_whole, kit) {
+        match aim(course, &self.way, &self.account, is_whole, kit) {
             Ok(()) => self.seek(kit),
             Err((status, cause)) => self.answer(status, cause, kit),
         }
@@ -60,7 +61,7 @@ impl SteeredFlow {
                 course.trouble = Trouble { status: 404, cause: "no route" };
             }
         }
-        if self.way.target.is_none() && !self.way.is_served {
+        if self.way.target.is_none() && !may_use_proxy(&self.account, kit) {
             let (status, cause) = NOT_SERVED;
             course.trouble = Trouble { status, cause };
             course.choice = Choice::None;
@@ -81,14 +82,25 @@ fn not_redirected(connection: &Connection, kit: &mut Kit) {
     }
 }
 
+/// Whether a connection's client may use us as a proxy.
+fn may_use_proxy(account: &Account, kit: &Kit) -> bool {
+    kit.config.proxy_clients.contains(account.source().ip())
+}
+
 /// Reads the head and sets where the request goes.
-fn aim(course: &mut Course, way: &Way, is_whole: bool, kit: &mut Kit) -> Result<(), Refusal> {
+fn aim(
+    course: &mut Course,
+    way: &Way,
+    account: &Account,
+    is_whole: bool,
+    kit: &mut Kit,
+) -> Result<(), Refusal> {
     let Course { held, asked, traits, .. } = course;
     let head = held.get(..asked.request).unwrap_or_default();
     let facts = RequestFacts::of(head).map_err(|refused| (refused.status(), refused.as_str()))?;
     let is_explicit = way.target.is_none();
     let is_proxied = is_explicit && matches!(facts.form, Form::Absolute | Form::Authority);
-    if is_explicit && !way.is_served {
+    if is_explicit && !may_use_proxy(account, kit) {
         return Err(NOT_SERVED);
     }
     let is_connect = facts.form == Form::Authority;

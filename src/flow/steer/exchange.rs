@@ -97,8 +97,8 @@ impl SteeredFlow {
         if self.client.ready.is_failed() {
             return self.client_gone(socket::pending_error(&self.client.stream), kit);
         }
-        if self.stall_check == Moment::NEVER {
-            self.stall_check = kit.now.plus(STALL_CHECK);
+        if let Some(course) = &mut self.course {
+            course.stall_check.get_or_insert(kit.now.plus(STALL_CHECK));
         }
         let up = match self.turn_up(kit) {
             Ok(progress) => progress,
@@ -163,7 +163,7 @@ impl SteeredFlow {
 
     /// When an exchange on which nothing moves is looked at.
     pub(super) fn exchange_deadline(&self, kit: &Kit) -> Moment {
-        self.half_deadline(kit).min(self.stall_check)
+        self.half_deadline(kit).min(self.stall_check())
     }
 
     fn half_deadline(&self, kit: &Kit) -> Moment {
@@ -171,16 +171,22 @@ impl SteeredFlow {
         if is_half { self.active.after(kit.config.half_close_timeout) } else { Moment::NEVER }
     }
 
+    fn stall_check(&self) -> Moment {
+        self.course.as_ref().and_then(|course| course.stall_check).unwrap_or(Moment::NEVER)
+    }
+
     /// It is looked at.
     pub(super) fn exchange_expired(&mut self, kit: &mut Kit) -> Next {
         if self.half_deadline(kit) <= kit.now {
             return self.half_closed(kit);
         }
-        if self.stall_check <= kit.now {
+        if self.stall_check() <= kit.now {
             let upstream = self.course.as_mut().and_then(|course| course.upstream_end());
             let ends = [Some(&mut self.client), upstream];
             let waits = ends.into_iter().flatten().fold(false, |any, end| any | heed_pause(end));
-            self.stall_check = if waits { kit.now.plus(STALL_CHECK) } else { Moment::NEVER };
+            if let Some(course) = &mut self.course {
+                course.stall_check = Some(if waits { kit.now.plus(STALL_CHECK) } else { Moment::NEVER });
+            }
         }
         Next::Wait
     }

@@ -1,7 +1,6 @@
 //! The end of an exchange: the upstream goes back to the pool, the request is sent anew, or the client is told.
 
 use crate::balance::Outcome;
-use crate::base::time::Moment;
 use crate::flow::http;
 use crate::flow::ledger::How;
 use crate::flow::steer::leave::Leave;
@@ -40,7 +39,6 @@ impl SteeredFlow {
         self.down.renew_source(kit);
         self.observer.next_exchange(&mut kit.means);
         self.stage = Stage::Asking;
-        self.stall_check = Moment::NEVER;
         if !keep_alive {
             return self.close_client();
         }
@@ -62,7 +60,7 @@ impl SteeredFlow {
     /// The response was the last. Bytes that were not read would make a reset of the close.
     fn close_client(&mut self) -> Next {
         if self.has_held() || (self.client.ready.is_readable() && !self.up.ended) {
-            return self.leave(Leave::Farewell(Vec::new()));
+            return self.leave(Leave::Farewell(Box::default()));
         }
         Next::Close(Ending::Finished)
     }
@@ -70,7 +68,7 @@ impl SteeredFlow {
     /// The whole response was delivered before the request's end, and the server reads no more.
     pub(super) fn finish_early(&mut self, kit: &mut Kit) -> Next {
         self.drop_upstream(kit);
-        self.leave(Leave::Farewell(Vec::new()))
+        self.leave(Leave::Farewell(Box::default()))
     }
 
     /// One side has ended, and the other is silent for too long.

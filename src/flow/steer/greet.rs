@@ -84,7 +84,7 @@ impl SteeredFlow {
     }
 
     fn go_away(&mut self, cause: &str) -> Next {
-        self.leave(Leave::Farewell(reply::http2_goaway(cause)))
+        self.leave(Leave::Farewell(Box::new(reply::http2_goaway(cause))))
     }
 }
 

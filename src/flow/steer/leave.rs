@@ -29,7 +29,8 @@ pub enum Leave {
     /// No upstream was to be had, and the client is told in its own protocol; in HTTP/2 with this status.
     Refused,
     /// The client is told this, and closed.
-    Farewell(Vec<u8>),
+    #[expect(clippy::box_collection, reason = "8 bytes in each connection of thousands instead of 16")]
+    Farewell(Box<Vec<u8>>),
 }
 
 impl Leave {
@@ -50,7 +51,7 @@ impl SteeredFlow {
         let label = self.current_label(kit);
         let leave = match std::mem::replace(&mut self.stage, Stage::Asking) {
             Stage::Leaving(leave) => leave,
-            _ => Leave::Farewell(Vec::new()),
+            _ => Leave::Farewell(Box::default()),
         };
         let mut course = self.course.take().unwrap_or_default();
         let unsent = course.unsent();
@@ -99,14 +100,20 @@ impl SteeredFlow {
         [self.up.taken, given, self.down.taken, self.down.given()]
     }
 
+    /// Bytes given to upstreams, and taken from them.
+    pub(super) fn carried(&self) -> (u64, u64) {
+        let [_, given, taken, _] = self.totals();
+        (given, taken)
+    }
+
     /// Brings the byte counters up to date, those of the upstream among them.
     pub fn report(&mut self, kit: &mut Kit) {
         let totals = self.totals();
         self.account.report(totals, kit);
-        let [_, given, taken, _] = totals;
-        let (given_before, taken_before) = std::mem::replace(&mut self.reported, (given, taken));
-        let upstream = self.course.as_ref().and_then(|course| course.upstream.as_ref());
-        if let Some((_, series)) = upstream.and_then(|upstream| kit.pool.labels(&upstream.lease)) {
+        let (given, taken) = self.carried();
+        let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) else { return };
+        let (given_before, taken_before) = std::mem::replace(&mut upstream.reported, (given, taken));
+        if let Some((_, series)) = kit.pool.labels(&upstream.lease) {
             let (read, written) = (taken.saturating_sub(taken_before), given.saturating_sub(given_before));
             kit.metrics.bytes(series, metrics::Peer::Dst, read, written);
         }

@@ -127,6 +127,7 @@ impl SteeredFlow {
     /// Takes a connection that was kept. One that can only be sent on once is looked at before: its server may have
     /// closed it just now.
     fn reuse(&mut self, address: SocketAddr, kit: &mut Kit) -> bool {
+        let reported = self.carried();
         let Some(course) = self.course.as_mut().filter(|course| course.traits.may_reuse) else {
             return false;
         };
@@ -147,6 +148,7 @@ impl SteeredFlow {
                 is_connected: true,
                 began: kit.now,
                 until: Moment::NEVER,
+                reported,
                 sent: None,
             });
             return true;
@@ -156,6 +158,7 @@ impl SteeredFlow {
 
     /// Starts to connect. Where that fails at once, `sent` is told.
     pub(super) fn dial(&mut self, address: SocketAddr, sent: Option<Sent>, kit: &mut Kit) -> io::Result<()> {
+        let reported = self.carried();
         self.account.dialled(address);
         let lease = kit.pool.lease(self.key, (self.account.direction, address));
         let dialled = socket::dial(address).map(End::new).and_then(|mut end| {
@@ -172,6 +175,7 @@ impl SteeredFlow {
                     is_connected: false,
                     began: kit.now,
                     until: kit.now.after(connect_timeout(self.account.direction, kit)),
+                    reported,
                     sent,
                 };
                 self.course.get_or_insert_with(|| kit.courses.take()).upstream = Some(upstream);

@@ -36,8 +36,6 @@ pub enum Action {
     Doctor(Sources, Ask),
 }
 
-/// Commands that are planned; they say so, and the help does not promise them.
-
 const EXPLAIN: &str = "explain";
 const EXPLAIN_HEADER: &str = "explain-header";
 const EXPLAIN_LISTEN: &str = "explain-listen";

@@ -152,3 +152,38 @@ fn a_route_is_no_way_around_it() {
     let opened = lab.host.run(|| lab.proxy.sum("tcp_open_total", &[("peer", "dst")]));
     assert_eq!(opened, 0.0);
 }
+
+/// One that never asks is not kept: not by a greeting, and not for what it sends.
+#[test]
+fn a_client_of_http2_from_elsewhere_that_asks_nothing_is_not_kept() {
+    let families = match families() {
+        Ok(families) => families,
+        Err(why) => skipped!("{why}"),
+    };
+    let dir = TempDir::new();
+    let file = dir.file(
+        "wayside.toml",
+        format!(
+            "inbound-listen = 'off'\noutbound-listen = '[::]:{PORT}'\nadmin-listen = '127.0.0.1:0'\ndetect-timeout = '1s'\n\
+             [[route]]\nbackend = 'a'\n[backends.a]\nservers = ['127.0.0.1:8080']\n"
+        ),
+    );
+    let lab = Lab::new(&["--config", file.to_str().expect("a path")]);
+    for family in families {
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        // It only says what it speaks; or goes on with frames that mean nothing, of 16 KiB each.
+        for frames in [0, 3] {
+            let mut client = lab.connect_afar(family);
+            client.send(preface);
+            for _ in 0..frames {
+                client.send([&b"\0\x40\0\xfa\0\0\0\0\0"[..], &[0; 16 * 1024]].concat());
+            }
+            // SETTINGS and GOAWAY, both at the end.
+            match client.rest() {
+                Ok(said) => assert!(said.len() > 9 + 17 && said.get(9 + 3) == Some(&7), "{said:?}"),
+                Err(error) => assert!(is_reset(&error), "{error}"),
+            }
+        }
+    }
+    lab.host.run(|| lab.proxy.expect_clean());
+}

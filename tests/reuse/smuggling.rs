@@ -17,7 +17,8 @@ fn requests() -> Vec<Vec<u8>> {
     let fields = variants::FIELDS.iter().map(|fields| [post, fields, b"\r\n", variants::BODY].concat());
     let chunked: &[u8] = b"Transfer-Encoding: chunked\r\n\r\n";
     let chunks = variants::CHUNKS.iter().map(|chunks| [post, chunked, chunks, smuggled].concat());
-    variants::FIRST_LINES.iter().map(|line| line.to_vec()).chain(fields).chain(chunks).collect()
+    let whole = variants::FIRST_LINES.iter().chain(variants::BODIES).map(|bytes| bytes.to_vec());
+    whole.chain(fields).chain(chunks).collect()
 }
 
 /// The victim: its requests, one after the other, are answered with their own targets.

@@ -32,6 +32,9 @@ impl SteeredFlow {
         }
         // What lay behind the last request is the next one's beginning.
         if matches!(self.observer, Observer::Http1Idle) && self.has_held() {
+            if let Some(course) = &mut self.course {
+                course.since = kit.now;
+            }
             return self.show(0, kit);
         }
         // Its end came with the last request.

@@ -28,6 +28,11 @@ const NOT_SERVED: Refusal = (403, "client not allowed to use this proxy");
 const OPTIONS: Refusal = (200, "");
 
 impl SteeredFlow {
+    /// Whether its client may ask us for anything: where its target is known, or it may use us as a proxy.
+    pub(super) fn is_served(&self, kit: &Kit) -> bool {
+        self.way.target.is_some() || may_use_proxy(&self.account, kit)
+    }
+
     /// A request of HTTP/1 has come.
     pub(super) fn choose(&mut self, kit: &mut Kit) -> Next {
         let is_whole = matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client));
@@ -44,6 +49,7 @@ impl SteeredFlow {
 
     /// HTTP/2, TLS and all else are steered once.
     pub(super) fn choose_once(&mut self, kit: &mut Kit) -> Next {
+        let is_served = self.is_served(kit);
         let course = self.course.get_or_insert_with(|| kit.courses.take());
         course.traits.purpose = Purpose::Relay;
         // All that has come goes, and the observer has seen it.
@@ -61,7 +67,7 @@ impl SteeredFlow {
                 course.trouble = Trouble { status: 404, cause: "no route" };
             }
         }
-        if self.way.target.is_none() && !may_use_proxy(&self.account, kit) {
+        if !is_served {
             let (status, cause) = NOT_SERVED;
             course.trouble = Trouble { status, cause };
             course.choice = Choice::None;

@@ -17,6 +17,9 @@ use crate::wire::reply;
 /// send 64 KiB of bodies (RFC 9113, section 6.9.2); with more than this it is told GOAWAY.
 const MOST_HELD: usize = 256 * 1024;
 
+/// The same of a client that may not use us as a proxy, and is answered 403 if it asks: room for a head.
+const MOST_REFUSED: usize = 16 * 1024;
+
 impl SteeredFlow {
     /// More of a client of HTTP/2 was heard.
     pub(super) fn heard_http2(&mut self, is_asked: bool, kit: &mut Kit) -> Next {
@@ -24,7 +27,8 @@ impl SteeredFlow {
         if is_asked && is_settled {
             return self.choose_once(kit);
         }
-        if self.course.as_ref().is_some_and(|course| course.held.len() > MOST_HELD) {
+        let most = if self.is_served(kit) { MOST_HELD } else { MOST_REFUSED };
+        if self.course.as_ref().is_some_and(|course| course.held.len() > most) {
             return self.go_away(if is_asked { UNACKNOWLEDGED } else { UNASKED });
         }
         self.hear_more(kit)
@@ -52,7 +56,7 @@ impl SteeredFlow {
     pub(super) fn http2_deadline(&self, course: &Course, kit: &Kit) -> Moment {
         let until = course.since.after(kit.config.detect_timeout);
         match course.greeting {
-            Greeting::None if self.may_be_greeted() => until.min(self.active.plus(GRACE)),
+            Greeting::None if self.may_be_greeted(kit) => until.min(self.active.plus(GRACE)),
             Greeting::None | Greeting::Sent(_) => until,
             // As one of HTTP/1 between two requests.
             Greeting::Acknowledged => Moment::NEVER,
@@ -62,15 +66,15 @@ impl SteeredFlow {
     /// It has ended so.
     pub(super) fn http2_expired(&mut self, kit: &mut Kit) -> Next {
         match self.course.as_ref().map(|course| course.greeting) {
-            Some(Greeting::None) if self.may_be_greeted() => self.greet(kit),
+            Some(Greeting::None) if self.may_be_greeted(kit) => self.greet(kit),
             Some(Greeting::Sent(_)) => self.go_away(UNACKNOWLEDGED),
             _ => self.go_away(UNASKED),
         }
     }
 
-    /// Its own SETTINGS have come: what is behind the preface is HTTP/2.
-    fn may_be_greeted(&self) -> bool {
-        self.observer.http2().is_some_and(|http| http.has_client_settings())
+    /// Its own SETTINGS have come: what is behind the preface is HTTP/2. Who may not ask at all is not invited to.
+    fn may_be_greeted(&self, kit: &Kit) -> bool {
+        self.is_served(kit) && self.observer.http2().is_some_and(|http| http.has_client_settings())
     }
 
     fn greet(&mut self, kit: &mut Kit) -> Next {

@@ -15,9 +15,14 @@ use crate::resolve::Answer;
 use crate::sys::socket;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// The most endpoints of a backend set that are tried for one request.
 const MOST_TRIED: usize = 8;
+
+/// How long a request waits for the addresses of a name, its head included: longer than the resolver tries two silent
+/// servers, but lookups of other names may be before it in the queue.
+const NAME_PATIENCE: Duration = Duration::from_secs(15);
 
 enum Step {
     To(SocketAddr, Option<Sent>),
@@ -211,11 +216,16 @@ impl SteeredFlow {
     }
 
     pub(super) fn seeking_deadline(&self) -> Moment {
-        let upstream = self.course.as_ref().and_then(|course| course.upstream.as_ref());
-        upstream.map_or(Moment::NEVER, |upstream| upstream.until)
+        let Some(course) = &self.course else { return Moment::NEVER };
+        course.upstream.as_ref().map_or(course.since.plus(NAME_PATIENCE), |upstream| upstream.until)
     }
 
     pub(super) fn seeking_expired(&mut self, kit: &mut Kit) -> Next {
+        if let Some(course) = self.course.as_mut().filter(|course| course.upstream.is_none()) {
+            course.choice = Choice::None;
+            self.trouble(504, "name lookup timeout");
+            return self.nowhere(kit);
+        }
         self.dial_failed(&io::Error::from_raw_os_error(socket::TIMED_OUT), kit);
         self.seek(kit)
     }

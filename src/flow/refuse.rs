@@ -46,15 +46,7 @@ impl Flow {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Next::Close(Ending::Refused),
             }
-            let is_enough = match &self.observer {
-                Observer::Silent => false,
-                Observer::Http1(http) => http.open() > 0 || http.is_blind() || http.fault().is_some(),
-                observer => match observer.http2() {
-                    Some(http) => http.open_exchanges() > 0 || http.is_blind(),
-                    None => observer.is_decided(),
-                },
-            };
-            if is_enough {
+            if self.has_asked() {
                 return self.refusal(kit);
             }
         }
@@ -62,9 +54,22 @@ impl Flow {
         Next::Wait
     }
 
+    /// Whether there is something to answer, or nothing that could be.
+    pub(super) fn has_asked(&self) -> bool {
+        match &self.observer {
+            Observer::Silent => false,
+            Observer::Http1(http) => http.open() > 0 || http.is_blind() || http.fault().is_some(),
+            observer => match observer.http2() {
+                Some(http) => http.open_exchanges() > 0 || http.is_blind(),
+                None => observer.is_decided(),
+            },
+        }
+    }
+
     /// Some clients of HTTP/2 ask nothing before they have the server's SETTINGS.
     fn greet(&mut self) {
-        if let (Stage::Refused { is_greeted, .. }, Observer::Http2(_)) = (&mut self.stage, &self.observer)
+        if let Stage::Refused { is_greeted, .. } = &mut self.stage
+            && self.observer.http2().is_some()
             && !std::mem::replace(is_greeted, true)
         {
             // The first bytes of a connection: its buffer is empty.

@@ -218,3 +218,50 @@ fn a_drain_fails_no_request() {
     expect_eof(&idle.stream, LIMIT);
     assert_eq!(wayside.wait(Duration::from_secs(3)).expect("an end").code(), Some(0));
 }
+
+/// Without a route there is nothing to find out first.
+#[test]
+fn http2_and_tls_are_carried_as_they_come() {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+    const ANSWER: &[u8] = b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64";
+    for said in [PREFACE, HALF_A_HELLO] {
+        let server = Server::start(|mut stream| {
+            stream.read_exact(&mut vec![0; said.len()])?;
+            stream.write_all(ANSWER)
+        });
+        let wayside = pooled(&[], &server);
+        let mut client = wayside.connect(0);
+        client.write_all(said).expect("to speak");
+        let mut came = [0; ANSWER.len()];
+        client.read_exact(&mut came).expect("what the server says");
+        assert_eq!(came, ANSWER);
+    }
+}
+
+#[test]
+fn what_comes_with_the_switch_to_http2_arrives() {
+    const ASK: &[u8] =
+        b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+                         HTTP2-Settings: AAMAAABk\r\n\r\n";
+    // SETTINGS, and nothing of the answer yet.
+    const SWITCH: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n\
+                            \0\0\0\x04\0\0\0\0\0";
+    // In one segment; and the head in two.
+    for split in [0, 20] {
+        let server = Server::start(move |mut stream| {
+            stream.read_exact(&mut vec![0; ASK.len()])?;
+            stream.write_all(&SWITCH[..split])?;
+            // pace: a segment of its own
+            std::thread::sleep(Duration::from_millis(20));
+            stream.write_all(&SWITCH[split..])?;
+            stream.read_to_end(&mut Vec::new()).map(|_| ())
+        });
+        let wayside = pooled(&[], &server);
+        let mut client = wayside.connect(0);
+        client.write_all(ASK).expect("to ask");
+        let mut came = vec![0; SWITCH.len()];
+        client.read_exact(&mut came).expect("the switch and what is behind it");
+        assert_eq!(came, SWITCH);
+    }
+}

@@ -112,10 +112,17 @@ impl SteeredFlow {
         if self.observer.is_refused() {
             return self.refused(kit);
         }
+        // What is steered once can only go there, whatever is still to come of it.
+        let is_bound = self.way.target.is_some() && !kit.router.applies_to(self.way.listen);
         match &self.observer {
             Observer::Http1(_) if is_asked => self.choose(kit),
             // The name that TLS is steered by may be in the part that is still to come.
-            observer if observer.is_not_http() && !observer.is_in_hello() => self.choose_once(kit),
+            observer if observer.is_not_http() && (is_bound || !observer.is_in_hello()) => {
+                self.choose_once(kit)
+            }
+            observer if is_bound && observer.http2().is_some_and(|http| http.has_client_begun()) => {
+                self.choose_once(kit)
+            }
             observer if observer.http2().is_some() => self.heard_http2(is_asked, kit),
             _ => self.hear_more(kit),
         }

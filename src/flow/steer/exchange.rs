@@ -330,6 +330,10 @@ impl SteeredFlow {
             joined.extend_from_slice(bytes);
             &joined
         };
+        if self.observer.http2().is_some() {
+            // What is behind a 101 to `Upgrade: h2c` is HTTP/2, and no part of a head.
+            return self.down.put(all, &mut self.client, kit).map(|()| Progress::More);
+        }
         let (passing, rest) = all.split_at_checked(pass).unwrap_or((all, b""));
         let (interim, last) = passing.split_at_checked(course.asked.interim).unwrap_or((passing, b""));
         if !interim.is_empty() {

@@ -155,7 +155,7 @@ impl Flow {
                 self.break_side(Side::Upstream, None);
                 self.relaying(kit)
             }
-            Leave::Refused if self.observer.is_decided() => self.refusal(kit),
+            Leave::Refused if self.has_asked() => self.refusal(kit),
             Leave::Refused => self.refuse(kit),
             Leave::Farewell(answer) => self.say_farewell(&answer, kit),
         }

@@ -111,7 +111,7 @@ pub static OPTIONS: &[Opt] = &[
         form: &value::LISTEN,
         group: Group::Connections,
         default: "127.0.0.1:4140,[::1]:4140",
-        help: "From the application; also an HTTP proxy",
+        help: "From the application; a proxy",
         set: |config, items| listeners(items).map(|listen| config.outbound = listen),
         show: |config| show_listen(&config.outbound),
     },

@@ -15,7 +15,7 @@ pub fn has_splice() -> bool {
     splice(&read, None, &write, None, 1, SpliceFlags::NONBLOCK) == Err(Errno::AGAIN)
 }
 
-/// Whether `TCP_INFO` counts acknowledged bytes (Linux 4.2 or later), which [`health`](super::socket::health) reads.
+/// Whether `TCP_INFO` counts acknowledged bytes: since Linux 4.2, so it tells an older kernel.
 pub fn has_tcp_info() -> bool {
     const WITH_BYTES_ACKED: usize = 128;
     let Ok(socket) = Socket::new(Domain::IPV4, Type::STREAM, None) else { return false };

@@ -4,6 +4,8 @@
 mod judged;
 #[path = "routed/peers.rs"]
 mod peers;
+#[path = "routed/silent.rs"]
+mod silent;
 mod support;
 
 use std::collections::BTreeMap;

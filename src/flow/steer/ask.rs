@@ -212,8 +212,17 @@ impl SteeredFlow {
             Some(course) if self.observer.http2().is_some() => self.http2_deadline(course, kit),
             Some(course) if course.has_begun() => course.since.after(kit.config.detect_timeout),
             None if !self.account.is_decided() && self.way.target.is_some() => self.active.plus(GRACE),
-            _ if !self.account.is_decided() => self.account.opened().after(kit.config.detect_timeout),
-            _ => Moment::NEVER,
+            _ if self.account.is_decided() || self.may_stay_silent(kit) => Moment::NEVER,
+            _ => self.account.opened().after(kit.config.detect_timeout),
+        }
+    }
+
+    /// Whether a client that has said nothing may ask as late as it likes: its server stands by and is silent as well, or there
+    /// is none before it has asked.
+    fn may_stay_silent(&self, kit: &Kit) -> bool {
+        match &self.course {
+            Some(course) => course.upstream.is_some() && course.held.is_empty(),
+            None => self.way.target.is_none() && self.is_served(kit),
         }
     }
 
@@ -263,21 +272,24 @@ impl SteeredFlow {
             Dialable::Addr(address) => Some(address),
             Dialable::Name(name, port) => match kit.resolver.addresses(name, kit.instant, &kit.registry) {
                 Answer::Addresses(all) => all.first().map(|&ip| SocketAddr::new(ip, port)),
-                Answer::Pending | Answer::Failed(_) => None,
+                Answer::Failed(_) => None,
+                Answer::Pending => {
+                    self.active = kit.now;
+                    return Next::Wait;
+                }
             },
         };
         self.active = kit.now;
-        if let Some(address) = address.filter(|&address| !kit.is_own(address)) {
-            self.course.get_or_insert_with(|| kit.courses.take());
-            match self.dial(address, None, kit) {
-                Ok(()) => {}
-                Err(error) => {
-                    self.account.dial_failed(&error, kit);
-                    return self.leave(Leave::Refused);
-                }
+        // Tried once: where that is of no use, the client has until `--detect-timeout` to ask for something else.
+        self.course.get_or_insert_with(|| kit.courses.take());
+        let Some(address) = address.filter(|&address| !kit.is_own(address)) else { return Next::Wait };
+        match self.dial(address, None, kit) {
+            Ok(()) => Next::Wait,
+            Err(error) => {
+                self.account.dial_failed(&error, kit);
+                self.early_failed(kit).unwrap_or(Next::Wait)
             }
         }
-        Next::Wait
     }
 
     fn is_drained(&self, kit: &Kit) -> bool {
@@ -287,7 +299,11 @@ impl SteeredFlow {
 
     /// Nothing was asked that is not answered.
     fn is_between(&self) -> bool {
-        if self.has_begun() { self.is_idle_http2() } else { self.account.is_decided() }
+        if self.has_begun() {
+            self.is_idle_http2()
+        } else {
+            self.account.is_decided() || (self.way.target.is_none() && self.course.is_none())
+        }
     }
 
     fn drained(&mut self) -> Next {

@@ -298,3 +298,28 @@ fn where_a_request_is_counted_that_is_answered_by_us() {
     assert_eq!(target("/508"), None);
     proxy.expect_clean();
 }
+
+/// Out of descriptors: who needs one more is told, who has what it needs is served.
+#[test]
+fn a_request_for_which_there_is_no_descriptor() {
+    let (a, b) = (Origin::named("a"), Origin::named("b"));
+    let proxy = Proxy::of(Wayside::start(&["--outbound-listen=127.0.0.1:0"]));
+    let (mut first, mut second) = (proxy.connect(), proxy.connect());
+    for client in [&mut first, &mut second] {
+        assert_eq!(client.ask(get_of(a.addr(), "/")).status(), 200);
+    }
+    let set_limit = |current: u64| {
+        let pid = rustix::process::Pid::from_raw(proxy.wayside.pid() as i32);
+        let limit = rustix::process::Rlimit { current: Some(current), maximum: Some(20_000) };
+        rustix::process::prlimit(pid, rustix::process::Resource::Nofile, limit).expect("to change its limit");
+    };
+    set_limit(3);
+    for client in [&mut first, &mut second] {
+        expect_own(&client.ask(get_of(b.addr(), "/")), 503, "out of descriptors or memory");
+        // By the connection that was kept.
+        assert_eq!(client.ask(get_of(a.addr(), "/")).text(), "a:");
+    }
+    set_limit(1_000);
+    assert_eq!(first.ask(get_of(b.addr(), "/")).text(), "b:");
+    assert_eq!((a.accepted(), b.accepted()), (1, 1));
+}

@@ -11,6 +11,7 @@ mod counters;
 pub mod histogram;
 mod http;
 mod labels;
+pub mod merge;
 #[cfg(test)]
 pub(crate) mod tests;
 mod text;

@@ -1,5 +1,7 @@
 //! Reads a request head, as far as the admin server needs it.
 
+use super::Report;
+
 /// The longest request head; a longer one is answered with 431. Also the most that a client's input buffer holds.
 pub(super) const MAX_HEAD: usize = 8 * 1024;
 /// The most header fields; more are answered with 431.
@@ -38,6 +40,17 @@ pub(super) struct Request {
     pub(super) gzip: bool,
     /// How long its head is.
     pub(super) length: usize,
+}
+
+impl Request {
+    /// The page, where it is one that may be made elsewhere.
+    pub(super) fn report(&self) -> Option<Report> {
+        match self.page {
+            Ok(Page::Metrics) if !self.head_only => Some(Report::Metrics),
+            Ok(Page::Connections) if !self.head_only => Some(Report::Connections),
+            _ => None,
+        }
+    }
 }
 
 /// What the input holds.

@@ -111,6 +111,16 @@ counters! {
         /// One request.
         Retried "";
     }
+    "wayside_worker_restarts_total" "Workers that ended unasked, and were started again." {
+        /// One such end.
+        WorkerRestarts "";
+    }
+    "wayside_reloads_total" "Times that SIGHUP was heeded, and what became of it." {
+        /// The new workers serve.
+        ReloadDone "outcome=\"done\"";
+        /// The old workers serve on.
+        ReloadRefused "outcome=\"refused\"";
+    }
     "wayside_label_overflow_total" "Look-ups whose label value went to ~other." {
         /// Too many targets.
         LabelOverflowTarget "label=\"target_addr\"";

@@ -70,7 +70,7 @@ fn numbers(text: &[u8]) -> Vec<u64> {
 #[test]
 fn off_is_off() {
     let poll = Poll::new().unwrap();
-    let mut log = AccessLog::new(AccessLogFormat::Off, poll.registry()).unwrap();
+    let mut log = AccessLog::new(AccessLogFormat::Off, poll.registry(), false).unwrap();
     log.write(&record());
     log.flush(Instant::now());
     log.finish(Duration::from_secs(1));

@@ -30,6 +30,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
 use std::collections::VecDeque;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -61,15 +62,7 @@ impl Worker {
                     .to_owned(),
             );
         }
-        let last_words = match post {
-            None => None,
-            Some(post) => {
-                admin.serve_supervisor(post.control, &registry, instant).map_err(|error| {
-                    format!("the connection to the supervisor cannot be watched: {error}")
-                })?;
-                Some(post.last_words)
-            }
-        };
+        let last_words = post.map(|post| serve(post, &mut admin, &registry, instant)).transpose()?;
         let access_log = AccessLog::new(config.access_log, &registry, last_words.is_some())
             .map_err(|error| format!("--access-log: stdout cannot be used: {error}"))?;
         let seed = sys::random::bits64();
@@ -119,6 +112,14 @@ impl Worker {
             trim_at: Moment::NEVER,
         })
     }
+}
+
+/// Lets the supervisor ask; the file for the last totals.
+fn serve(post: Post, admin: &mut Admin, registry: &Registry, now: Instant) -> Result<File, String> {
+    admin
+        .serve_supervisor(post.control, registry, now)
+        .map_err(|error| format!("the connection to the supervisor cannot be watched: {error}"))?;
+    Ok(post.last_words)
 }
 
 fn signals(registry: &Registry, is_supervised: bool) -> Result<Signals, String> {

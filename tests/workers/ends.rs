@@ -74,7 +74,7 @@ fn workers_outlive_their_supervisor_no_longer_than_their_connections() {
 #[test]
 fn a_start_that_fails_is_told_with_1() {
     let taken = listen();
-    let forward = format!("{}=127.0.0.1:1", taken.local_addr().unwrap());
+    let forward = format!("{}=127.0.0.1:1", taken.local_addr().expect("its address"));
     let args = ["run", "--workers=2", "--inbound-listen=off", "--outbound-listen=off", "--admin-listen=off"];
     let ended = run_to_end(&[&args[..], &["--forward", &forward]].concat(), &[]);
     assert_eq!(ended.code, Some(1), "{ended:?}");

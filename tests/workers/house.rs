@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::support::{GET, OK, Wayside, connect, get};
 
@@ -28,7 +28,14 @@ pub(crate) fn ask(addr: SocketAddr) -> io::Result<()> {
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) answered: AtomicUsize,
-    pub(crate) failed: Mutex<Vec<String>>,
+    failed: Mutex<Vec<String>>,
+}
+
+impl Outcome {
+    /// Why connections failed, one each.
+    pub(crate) fn failures(&self) -> MutexGuard<'_, Vec<String>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// New connections by `clients` threads, one after the other, and scrapes beside them, while `act` runs.
@@ -41,7 +48,7 @@ pub(crate) fn under_load(wayside: &Wayside, clients: usize, act: impl FnOnce(&Ou
                 while !is_over.load(Ordering::Relaxed) {
                     match ask(addr) {
                         Ok(()) => drop(outcome.answered.fetch_add(1, Ordering::Relaxed)),
-                        Err(error) => outcome.failed.lock().unwrap().push(error.to_string()),
+                        Err(error) => outcome.failures().push(error.to_string()),
                     }
                 }
             });

@@ -93,8 +93,8 @@ fn sockets_that_it_hands_over_are_used() {
         let launch = Launch::new(&["--workers", workers, "--forward", &arg, "--admin-listen", "127.0.0.1:8"]);
         let wayside = launch.through(&["bash", "-c", &script, "-"]).start().expect("it starts");
         sockets.iter().for_each(|socket| fcntl_setfd(socket, FdFlags::CLOEXEC).expect("and no further"));
-        assert_eq!(wayside.addr(0), forward.local_addr().unwrap());
-        assert_eq!(wayside.admin(), admin.local_addr().unwrap());
+        assert_eq!(wayside.addr(0), forward.local_addr().expect("its address"));
+        assert_eq!(wayside.admin(), admin.local_addr().expect("its address"));
         drop(sockets);
         (0..8).for_each(|_| ask(wayside.addr(0)).expect("an answer"));
         assert_eq!(wayside.metrics().sum("request_total", &[]), 8.0);

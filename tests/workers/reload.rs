@@ -56,7 +56,7 @@ fn twenty_renewals_under_load_lose_nothing() {
             });
         }
     });
-    assert_eq!(*outcome.failed.lock().unwrap(), Vec::<String>::new());
+    assert_eq!(*outcome.failures(), Vec::<String>::new());
     // The last ones run the last program: 20 is a multiple of 5.
     let exes = children(wayside.pid()).into_iter().map(|pid| std::fs::read_link(format!("/proc/{pid}/exe")));
     assert!(exes.flatten().any(|exe| exe == path), "no worker runs the new program");

@@ -38,13 +38,13 @@ fn only_connections_of_the_killed_worker_fail() {
     assert!(streams.iter().all(is_alive));
     let table = wayside.connections();
     let of = |stream: &TcpStream| {
-        let source = format!("\"source\":\"{}\"", stream.local_addr().unwrap());
+        let source = format!("\"source\":\"{}\"", stream.local_addr().expect("its address"));
         let line = table.lines().find(|line| line.contains(&source)).expect("a line for each");
         field(line, "worker").expect("its worker").parse::<u32>().expect("a pid")
     };
     let workers: HashSet<u32> = streams.iter().map(of).collect();
     assert_eq!(workers, children(wayside.pid()).into_iter().collect(), "both have some");
-    let victim = *workers.iter().next().unwrap();
+    let victim = *workers.iter().next().expect("one");
     kill(victim, Signal::KILL);
     for stream in &streams {
         assert_eq!(is_alive(stream), of(stream) != victim, "{stream:?}");
@@ -72,7 +72,7 @@ fn killed_again_and_again_it_comes_back_and_totals_never_go_back() {
             eventually("served", 12 * SECOND, || outcome.answered.load(Ordering::Relaxed) > before + 20);
         }
     });
-    let failed = outcome.failed.lock().unwrap();
+    let failed = outcome.failures();
     // A client has one connection at a time, so a kill breaks one a client at most.
     assert!(failed.len() <= kills * clients, "{failed:?}");
     assert!(!failed.iter().any(|error| error.contains("refused")), "{failed:?}");
@@ -115,7 +115,7 @@ fn lines_of_several_workers_stay_whole() {
     let outcome = under_load(&wayside, 4, |outcome| {
         eventually("2,000 answers", 20 * SECOND, || outcome.answered.load(Ordering::Relaxed) >= 2000);
     });
-    assert_eq!(*outcome.failed.lock().unwrap(), Vec::<String>::new());
+    assert_eq!(*outcome.failures(), Vec::<String>::new());
     let answered = outcome.answered.load(Ordering::Relaxed);
     let lines = || wayside.stdout().lines().filter(|line| line.starts_with('{')).count();
     eventually("a line for each", 5 * SECOND, || lines() == answered);

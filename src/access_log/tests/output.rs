@@ -247,3 +247,15 @@ fn at_the_end_stdout_has_a_bounded_time() {
     drop(rig);
     assert_eq!(numbers(&read.join().unwrap()), (0..700).collect::<Vec<_>>());
 }
+
+#[test]
+fn what_others_write_between_parts_no_line() {
+    let line = |letter: &str, length: usize| format!("{}\n", letter.repeat(length - 1));
+    let three = [line("a", 2000), line("b", 2000), line("c", 200)].concat();
+    assert_eq!(whole_lines(three.as_bytes()).len(), 4000);
+    assert_eq!(whole_lines(&three.as_bytes()[4000..]).len(), 200);
+    assert_eq!(whole_lines(line("d", PIPE_BUF).as_bytes()).len(), PIPE_BUF);
+    // A line that no pipe takes in one piece goes alone.
+    let long = [line("e", 5000), line("f", 10)].concat();
+    assert_eq!(whole_lines(long.as_bytes()).len(), 5000);
+}

@@ -298,7 +298,7 @@ pub static OPTIONS: &[Opt] = &[
         form: &value::WORKERS,
         group: Group::Process,
         default: "1",
-        help: "Processes that share the work; auto is one for each core",
+        help: "Processes that share the work; auto: one a core",
         set: |config, items| one(items, value::workers).map(|workers| config.workers = workers),
         show: |config| match config.workers {
             Some(workers) => count(workers),

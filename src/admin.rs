@@ -1,4 +1,5 @@
-//! The admin server: `/metrics`, `/ready`, `/live` and `/connections` over HTTP/1, in the loop that carries the traffic.
+//! The admin server: `/metrics`, `/ready`, `/live`, `/connections`, `/backends` and `/server-first` over HTTP/1, in the
+//! loop that carries the traffic.
 //!
 //! It must never be in the way of that traffic. So an event only marks a client, and [`Admin::serve`] does a bounded
 //! amount of work for the marked ones; answers are made in slices and only as fast as the client takes them;
@@ -35,11 +36,13 @@ use crate::sys::process;
 
 mod answer;
 mod client;
+mod list;
 mod request;
 #[cfg(test)]
 mod tests;
 
 use client::{Client, Step};
+pub use list::{List, push_escaped};
 
 /// The most clients at once.
 const MAX_CLIENTS: usize = 32;
@@ -66,6 +69,10 @@ pub trait Subject {
     fn count(&mut self, counter: Counter);
     /// The first live connection at or after `from_slot`, and its slot.
     fn connection(&self, from_slot: usize) -> Option<(usize, Connection)>;
+    /// The first address of a backend set at or after this place, and its place.
+    fn endpoint(&self, from: usize) -> Option<(usize, Endpoint)>;
+    /// The target at this place among those whose server spoke before the client.
+    fn server_first(&self, place: usize) -> Option<SocketAddr>;
     /// Where a page is made, if not from the answers above. `ticket` is `None` when a client asks first, and then what
     /// was left in it.
     fn elsewhere(&mut self, _report: Report, _ticket: &mut Option<u64>) -> Made {
@@ -78,8 +85,8 @@ pub trait Subject {
 pub enum Report {
     /// `/metrics`.
     Metrics,
-    /// `/connections`.
-    Connections,
+    /// A list.
+    List(List),
 }
 
 /// What [`Subject::elsewhere`] says.
@@ -91,6 +98,29 @@ pub enum Made {
     Later,
     /// This is the whole page.
     Text(Rc<[u8]>),
+}
+
+/// An address of a backend set, for `/backends`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Endpoint {
+    /// The set.
+    pub backend: String,
+    /// The address.
+    pub address: SocketAddr,
+    /// `ready`, `aside`, or `unused` where its weight is 0.
+    pub state: &'static str,
+    /// Its part of its set's weights: a server of weight 1 with one address has 1024.
+    pub weight: u32,
+    /// Answers that it owes.
+    pub pending: u32,
+    /// Requests that failed in a row.
+    pub failures: u32,
+    /// Why it is set aside.
+    pub cause: Option<&'static str>,
+    /// How long it still is.
+    pub until: Duration,
+    /// How long it takes to answer, or to connect; none before it did.
+    pub rtt: Option<Duration>,
 }
 
 /// A live connection, for `/connections`.

@@ -1,6 +1,6 @@
 //! The backend sets at work: names kept resolved, and a balancer over the addresses of each set.
 
-use crate::balance::{Aside, Balancer, EndpointKey, Outcome, Settings, Ticket};
+use crate::balance::{Aside, Balancer, EndpointKey, MOST_ENDPOINTS, Outcome, Report, Settings, Ticket};
 use crate::base::random::Rng;
 use crate::base::time::Moment;
 use crate::config::{Config, Target};
@@ -28,6 +28,8 @@ struct Set {
     servers: Vec<Server>,
     has_names: bool,
     balancer: Balancer,
+    /// Addresses that it did not take, each time that it learnt them.
+    left_out: u64,
 }
 
 #[derive(Debug)]
@@ -132,16 +134,37 @@ impl Backends {
     }
 
     /// The endpoints that are set aside, each with its set's name.
-    pub fn aside(&self) -> impl Iterator<Item = (&str, Aside)> {
-        self.sets.iter().flat_map(|set| set.balancer.aside().map(|aside| (&*set.name, aside)))
+    pub fn aside(&self) -> impl Iterator<Item = (&Rc<str>, Aside)> {
+        self.sets.iter().flat_map(|set| set.balancer.aside().map(|aside| (&set.name, aside)))
+    }
+
+    /// The name of each set, and how many endpoints it has.
+    pub fn sizes(&self) -> impl Iterator<Item = (&Rc<str>, usize)> {
+        self.sets.iter().map(|set| (&set.name, set.balancer.len()))
+    }
+
+    /// How many endpoints were left out since the beginning: a balancer takes [`MOST_ENDPOINTS`].
+    pub fn left_out(&self) -> u64 {
+        self.sets.iter().map(|set| set.left_out).fold(0, u64::saturating_add)
+    }
+
+    /// The first endpoint of all sets at or after this place, its place, and its set's name.
+    pub fn report(&self, from: usize, now: Moment) -> Option<(usize, &Rc<str>, Report)> {
+        let (first, begin) = (from / MOST_ENDPOINTS, from % MOST_ENDPOINTS);
+        self.sets.iter().enumerate().skip(first).find_map(|(number, set)| {
+            let begin = if number == first { begin } else { 0 };
+            let (place, report) = set.balancer.report(begin, now)?;
+            Some((number.saturating_mul(MOST_ENDPOINTS).saturating_add(place), &set.name, report))
+        })
     }
 }
 
 impl Set {
     fn new(name: Rc<str>, servers: Vec<Server>, now: Moment) -> Set {
         let has_names = servers.iter().any(|server| matches!(server.target, Dialable::Name(..)));
-        let mut set = Set { name, servers, has_names, balancer: Balancer::new(Settings::default()) };
-        set.balancer.update(set.fixed(), now);
+        let mut set =
+            Set { name, servers, has_names, balancer: Balancer::new(Settings::default()), left_out: 0 };
+        set.update(set.fixed(), now);
         set
     }
 
@@ -177,6 +200,11 @@ impl Set {
             let each = if weight == 0 { 0 } else { (weight / count).max(1) };
             endpoints.extend(all.iter().map(|&ip| (SocketAddr::new(ip, port), each)));
         }
-        self.balancer.update(endpoints, now);
+        self.update(endpoints, now);
+    }
+
+    fn update(&mut self, endpoints: Vec<(SocketAddr, u32)>, now: Moment) {
+        let left_out = self.balancer.update(endpoints, now);
+        self.left_out = self.left_out.saturating_add(left_out as u64);
     }
 }

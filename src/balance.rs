@@ -134,6 +134,23 @@ pub struct Aside {
     pub failures: u32,
 }
 
+/// What is known of an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Report {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// Its weight.
+    pub weight: u32,
+    /// Answers that it owes.
+    pub pending: u32,
+    /// How many requests failed in a row.
+    pub failures: u32,
+    /// How long it takes to answer, or to connect; none before it did.
+    pub rtt: Option<Duration>,
+    /// Set while it is set aside.
+    pub aside: Option<Aside>,
+}
+
 /// The endpoints of one backend set.
 #[derive(Debug)]
 pub struct Balancer {
@@ -277,10 +294,33 @@ impl Balancer {
 
     /// The endpoints that are set aside now, those that are being probed among them.
     pub fn aside(&self) -> impl Iterator<Item = Aside> {
-        let endpoints = self.slots.iter().filter_map(|slot| slot.endpoint.as_ref());
-        endpoints.filter_map(|endpoint| {
-            let (until, cause, failures) = endpoint.accrual.aside()?;
-            Some(Aside { address: endpoint.address, until, cause, failures })
+        self.slots.iter().filter_map(|slot| slot.endpoint.as_ref()?.aside())
+    }
+
+    /// How many endpoints there are.
+    pub fn len(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.endpoint.is_some()).count()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The first endpoint at or after this place, which is below [`MOST_ENDPOINTS`], and its place.
+    pub fn report(&self, from: usize, now: Moment) -> Option<(usize, Report)> {
+        let places = self.slots.iter().enumerate().skip(from);
+        let mut there = places.filter_map(|(place, slot)| Some((place, slot.endpoint.as_ref()?)));
+        there.next().map(|(place, endpoint)| {
+            let report = Report {
+                address: endpoint.address,
+                weight: endpoint.weight,
+                pending: endpoint.pending(),
+                failures: endpoint.accrual.failures(),
+                rtt: endpoint.rtt(now),
+                aside: endpoint.aside(),
+            };
+            (place, report)
         })
     }
 }

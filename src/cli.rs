@@ -1,12 +1,19 @@
 //! The command line: flags made from the table of options, the help, and which command is meant.
 
+mod inject;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+mod init;
+
+use crate::commands::doctor::Ask;
 use crate::commands::explain::{Explain, Field, From, Question};
+use crate::commands::init::Manner;
+use crate::commands::inject::Settings;
 use crate::commands::worker::Inheritance;
 use crate::config::Sources;
 use crate::config::options::{CONFIG, Group, OPTIONS, Opt};
@@ -24,17 +31,24 @@ pub enum Action {
     Check(Sources),
     /// `wayside check --explain`.
     Explain(Sources, Explain),
-    /// A command of a later version, by its name.
-    Later(String),
+    /// `wayside init`: the sources of `wayside run`, flags of its own, and how it is to be done.
+    Init(Sources, Vec<(&'static str, Vec<String>)>, Manner),
+    /// `wayside inject`.
+    Inject(Vec<PathBuf>, Box<Settings>),
+    /// `wayside uninject`.
+    Uninject(Vec<PathBuf>),
+    /// `wayside doctor`.
+    Doctor(Sources, Ask),
 }
-
-/// Commands that are planned; they say so, and the help does not promise them.
-const LATER: [&str; 3] = ["init", "inject", "doctor"];
 
 const COMMAND: &str = "COMMAND";
 const EXPLAIN: &str = "explain";
 const EXPLAIN_HEADER: &str = "explain-header";
 const EXPLAIN_LISTEN: &str = "explain-listen";
+
+const JSON: &str = "json";
+const READY: &str = "ready";
+const UID: &str = "uid";
 
 const ABOUT: &str =
     "A small transparent TCP proxy: it carries every connection unchanged and finds out what it is";
@@ -55,6 +69,11 @@ Every option is also an environment variable (WAYSIDE_DETECT_TIMEOUT=10s) and a 
 Routes and backend sets stand in the file only.
 Exit code: 0 a clean end, 1 wrong configuration or failed start, 2 wrong usage or a wrong flag.";
 
+const DOCTOR: &str = "\
+Takes every other option of run, too: it looks at what run would use. It changes nothing, and takes 5 s
+at most. Without root it sees neither the rules nor whose a port is, and says so.
+Exit code: 0 nothing is wrong (there may be warnings), 1 something is wrong, 2 wrong usage.";
+
 /// Understands the arguments. An error is clap's own: the help, the version, or wrong usage.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
@@ -63,10 +82,6 @@ pub fn parse(
     let matches = command().try_get_matches_from(arguments)?;
     let environment = environment.into_iter().collect();
     Ok(match matches.subcommand() {
-        Some(("run", options)) => {
-            let command = options.get_many::<OsString>(COMMAND).into_iter().flatten().cloned().collect();
-            Action::Run(sources(options, environment), command)
-        }
         Some(("worker", options)) => {
             let config = options.get_one::<PathBuf>(CONFIG).cloned();
             Action::Worker(Sources { config, ..Sources::default() }, inheritance(options))
@@ -75,18 +90,26 @@ pub fn parse(
             Some(explain) => Action::Explain(sources(options, environment), explain),
             None => Action::Check(sources(options, environment)),
         },
-        Some((name, _)) => Action::Later(name.to_owned()),
-        // `subcommand_required` keeps us from here.
-        None => Action::Later(String::new()),
+        Some((init::NAME, options)) => {
+            let (flags, manner) = (init::flags(options), init::manner(options));
+            Action::Init(sources(options, environment), flags, manner)
+        }
+        Some(("inject", options)) => {
+            Action::Inject(inject::files(options), Box::new(inject::settings(options)))
+        }
+        Some(("uninject", options)) => Action::Uninject(inject::files(options)),
+        Some(("doctor", options)) => Action::Doctor(sources(options, environment), ask(options)),
+        // `subcommand_required` leaves only `run`.
+        other => {
+            let options = other.map_or(&matches, |(_, options)| options);
+            let command = options.get_many::<OsString>(COMMAND).into_iter().flatten().cloned().collect();
+            Action::Run(sources(options, environment), command)
+        }
     })
 }
 
 /// The whole command line, for the help and for completions.
 pub fn command() -> Command {
-    let later = LATER.map(|name| {
-        let rest = Arg::new("rest").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true);
-        Command::new(name).hide(true).disable_help_flag(true).arg(rest)
-    });
     Command::new("wayside")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
@@ -102,7 +125,10 @@ pub fn command() -> Command {
             )
             .args(explain_flags()),
         )
-        .subcommands(later)
+        .subcommand(init::command())
+        .subcommand(inject::inject_command())
+        .subcommand(inject::uninject_command())
+        .subcommand(doctor())
 }
 
 fn application() -> Arg {
@@ -146,13 +172,46 @@ fn inheritance(matches: &ArgMatches) -> Inheritance {
 }
 
 fn with_options(command: Command) -> Command {
-    let config = Arg::new(CONFIG)
+    let config = config_flag().help_heading(Group::Process.heading());
+    command.args(OPTIONS.iter().map(flag)).arg(config).after_help(MORE)
+}
+
+fn config_flag() -> Arg {
+    Arg::new(CONFIG)
         .long(CONFIG)
         .value_name("FILE")
         .help("Read options from this TOML file [default: none]")
-        .help_heading(Group::Process.heading())
-        .value_parser(ValueParser::path_buf());
-    command.args(OPTIONS.iter().map(flag)).arg(config).after_help(MORE)
+        .value_parser(ValueParser::path_buf())
+}
+
+/// It takes every option of `run`, so that it looks at what `run` would use; the help shows those that matter to it.
+fn doctor() -> Command {
+    let is_shown = |name: &str| name.ends_with("-listen");
+    let hidden = |arg: Arg| {
+        let is_shown = arg.get_long().is_some_and(is_shown);
+        arg.hide(!is_shown)
+    };
+    with_options(
+        Command::new("doctor").about("Look for what keeps redirection from working, and name the fix"),
+    )
+    .mut_args(move |arg| if arg.get_id() == CONFIG { arg } else { hidden(arg) })
+    .args(doctor_flags())
+    .after_help(DOCTOR)
+}
+
+fn doctor_flags() -> [Arg; 3] {
+    let arg = |name, help| Arg::new(name).long(name).help(help).help_heading("Doctor");
+    [
+        arg(JSON, "JSON instead of a table").action(ArgAction::SetTrue),
+        arg(READY, "Only ask the admin port: exit 0 if ready, else 1").action(ArgAction::SetTrue),
+        arg(UID, "The user wayside runs as [default: the running one's, or 2102]")
+            .value_name("UID")
+            .value_parser(clap::value_parser!(u32)),
+    ]
+}
+
+fn ask(matches: &ArgMatches) -> Ask {
+    Ask { json: matches.get_flag(JSON), ready: matches.get_flag(READY), user: matches.get_one(UID).copied() }
 }
 
 fn flag(option: &'static Opt) -> Arg {
@@ -204,7 +263,8 @@ fn explain(matches: &ArgMatches) -> Option<Explain> {
 
 fn sources(matches: &ArgMatches, environment: Vec<(OsString, OsString)>) -> Sources {
     let flags = OPTIONS.iter().filter_map(|option| {
-        let values = matches.get_many::<String>(option.name)?;
+        // `init` has a few of them only.
+        let values = matches.try_get_many::<String>(option.name).ok()??;
         Some((option.name, values.cloned().collect()))
     });
     Sources { config: matches.get_one::<PathBuf>(CONFIG).cloned(), flags: flags.collect(), environment }

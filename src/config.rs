@@ -8,6 +8,7 @@
 //! | which values cannot stand together? | `conflicts` |
 //! | which routes and backend sets are there? | [`routes`], read by `file`, looked up and shown by `listed` |
 //! | which addresses are meant? | [`cidr`] |
+//! | what does `wayside init` redirect? | [`redirect`] |
 //! | how is the user told? | [`problem`] |
 
 pub mod cidr;
@@ -18,6 +19,7 @@ mod listed;
 pub mod load;
 pub mod options;
 pub mod problem;
+pub mod redirect;
 pub mod routes;
 mod value;
 
@@ -27,10 +29,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use cidr::{Cidr, Cidrs};
-pub use load::{Loaded, Sources, load};
+pub use load::{Loaded, Sources, check, load};
 pub use problem::{Failure, Origin, Problem};
 pub use routes::{Authority, Backends, Entry, PathMatch, Route, Server};
-pub use value::listen;
+pub use value::{listen, ports};
 
 /// Everything `wayside run` was told, after flags, environment, file and defaults were merged and checked.
 ///
@@ -224,6 +226,11 @@ impl PortSet {
             }
         }
         PortSet { ranges: merged }
+    }
+
+    /// The ranges, in order; none touches another.
+    pub fn ranges(&self) -> &[(u16, u16)] {
+        &self.ranges
     }
 
     /// Whether `port` is in the set.

@@ -5,10 +5,11 @@ use crate::balance::EndpointKey;
 use crate::base::end::End;
 use crate::base::time::Moment;
 use crate::pool::Lease;
-use crate::resolve::NameId;
+use crate::resolve::{Dialable, NameId};
 use crate::route::BackendId;
 use crate::wire::detect::Verdict;
 use crate::wire::event::{Id, RequestHead};
+use crate::wire::h2::{Acknowledgement, Kept};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
@@ -19,6 +20,8 @@ pub struct Course {
     pub held: Vec<u8>,
     /// How many bytes of `held` belong to the request and may go.
     pub ready: usize,
+    /// They have gone to an upstream; what waits of them waits in the lane.
+    pub is_sent: bool,
     /// When the first of them came.
     pub since: Moment,
     /// What the observer has said.
@@ -29,10 +32,16 @@ pub struct Course {
     pub traits: Traits,
     /// Where it may go.
     pub choice: Choice,
+    /// Addresses that are to be tried, in turn.
+    pub addresses: VecDeque<SocketAddr>,
+    /// Endpoints of the backend set that were tried.
+    pub tried: Vec<EndpointKey>,
     /// Where it goes.
     pub upstream: Option<Upstream>,
     /// Responses' bytes that did not make a whole head yet.
     pub answer: Vec<u8>,
+    /// Why the upstream takes no more of the request. What it has said is still to be read.
+    pub deaf: Option<std::io::Error>,
     /// The final response's head has gone to the client.
     pub is_answered: bool,
     /// The server will take another request.
@@ -41,6 +50,22 @@ pub struct Course {
     pub trouble: Trouble,
     /// The request is counted.
     pub is_committed: bool,
+    /// When to look for a reader that pauses, while bytes are on their way.
+    pub stall_check: Option<Moment>,
+    /// HTTP/2: what the client knows of the server.
+    pub greeting: Greeting,
+}
+
+/// A client of HTTP/2 may ask nothing before it has its server's SETTINGS. Then it has them from us.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Greeting {
+    /// It has none.
+    #[default]
+    None,
+    /// It has ours, and is to acknowledge them.
+    Sent(Acknowledgement),
+    /// It has acknowledged them; that was taken out of `held`.
+    Acknowledged,
 }
 
 /// What a steered request asks for, told by the events.
@@ -55,6 +80,8 @@ pub struct Asked {
     pub method: Vec<u8>,
     /// HTTP/2: the target.
     pub target: Vec<u8>,
+    /// HTTP/2: the header fields, where a route asks for one.
+    pub fields: Kept,
     /// HTTP/1: how many bytes the head has.
     pub request: usize,
     /// How many bytes the interim responses have that came since this was last set to 0.
@@ -72,6 +99,7 @@ impl Asked {
         for text in [&mut self.method, &mut self.authority, &mut self.target] {
             text.clear();
         }
+        self.fields.clear();
     }
 
     /// A head of so many bytes is complete.
@@ -132,14 +160,14 @@ pub enum Purpose {
 }
 
 /// Where a request may go.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub enum Choice {
-    /// To these addresses, one after the other.
-    Addresses(VecDeque<SocketAddr>),
+    /// To the course's addresses, one after the other.
+    Addresses,
     /// To the addresses of this name.
     Name(NameId, u16),
     /// To one of a backend set.
-    Backends(BackendId, Vec<EndpointKey>),
+    Backends(BackendId),
     /// Nowhere.
     #[default]
     None,
@@ -171,22 +199,48 @@ pub struct Upstream {
     pub began: Moment,
     /// How long it may take to stand.
     pub until: Moment,
+    /// Bytes given to it and taken from it that stand in the metrics, as the client's connection counts them.
+    pub reported: (u64, u64),
     /// The balancer's ticket, until the endpoint has answered.
     pub sent: Option<Sent>,
-    /// Bytes that its server's kernel had acknowledged before this request, where that was asked for.
-    pub acknowledged: Option<u64>,
 }
 
 impl Course {
     /// Ready for the next request; what lies behind the last one stays.
     pub fn next(&mut self) {
         self.held.drain(..self.ready.min(self.held.len()));
-        self.ready = 0;
+        (self.ready, self.is_sent) = (0, false);
         self.asked.clear();
         self.answer.clear();
-        (self.is_answered, self.server_keeps, self.is_committed) = (false, false, false);
+        (self.is_answered, self.deaf) = (false, None);
+        (self.server_keeps, self.is_committed) = (false, false);
         (self.traits, self.trouble, self.verdict) = (Traits::default(), Trouble::default(), None);
-        self.choice = Choice::None;
+        (self.choice, self.greeting) = (Choice::None, Greeting::None);
+        self.addresses.clear();
+        self.tried.clear();
+    }
+
+    /// Whether a request has begun: empty lines before it are nothing.
+    pub fn has_begun(&self) -> bool {
+        self.held.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
+    }
+
+    /// Throws away the empty line before the request. Returns how many bytes that were.
+    pub fn drop_empty_line(&mut self) -> usize {
+        let count = if self.held.starts_with(b"\r\n") { 2 } else { 0 };
+        self.held.drain(..count);
+        self.ready = self.ready.saturating_sub(count);
+        count
+    }
+
+    /// How many bytes of the request have gone nowhere.
+    pub fn unsent(&self) -> usize {
+        if self.is_sent { 0 } else { self.ready.min(self.held.len()) }
+    }
+
+    /// How many bytes are held that have gone nowhere: of the request, and behind it.
+    pub fn waiting(&self) -> usize {
+        self.held.len().saturating_sub(if self.is_sent { self.ready } else { 0 })
     }
 
     /// The upstream's socket.
@@ -194,28 +248,50 @@ impl Course {
         self.upstream.as_mut().map(|upstream| &mut upstream.end)
     }
 
+    /// It is to go there.
+    pub fn go_to(&mut self, target: Dialable) {
+        self.choice = match target {
+            Dialable::Addr(address) => {
+                self.addresses.push_back(address);
+                Choice::Addresses
+            }
+            Dialable::Name(name, port) => Choice::Name(name, port),
+        };
+    }
+
     /// Whether the addresses of a name are missing.
     pub fn waits_for_name(&self) -> bool {
         self.upstream.is_none()
     }
 
+    /// Whether the request may go to its server once more, on a new connection: it went out on one that was kept, nothing was
+    /// said to it, twice does no harm or no byte of it got out, and it is here as a whole.
+    pub fn may_repeat(&self) -> bool {
+        let is_silent = self.answer.is_empty() && self.asked.interim == 0;
+        let is_harmless = self.traits.is_idempotent || !self.is_sent;
+        let is_reused = self.upstream.as_ref().is_some_and(|upstream| upstream.is_reused);
+        is_reused && self.traits.may_reuse && is_silent && is_harmless
+    }
+
     /// The request is sent anew. It was not the address that failed, but one connection to it.
     pub fn retry(&mut self, address: SocketAddr) {
-        match &mut self.choice {
-            Choice::Addresses(addresses) => addresses.push_front(address),
-            Choice::Backends(_, tried) => {
-                tried.pop();
+        match self.choice {
+            Choice::Addresses => self.addresses.push_front(address),
+            Choice::Backends(_) => {
+                self.tried.pop();
             }
             Choice::Name(..) | Choice::None => {}
         }
         // A connection that was kept might end in the same way.
         self.traits.may_reuse = false;
+        (self.is_sent, self.deaf) = (false, None);
         self.answer.clear();
     }
 
     /// Whether it is worth keeping for another connection.
     pub fn is_handy(&self) -> bool {
-        self.held.capacity() <= 16 * 1024 && self.answer.capacity() <= 16 * 1024
+        let owned = [self.held.capacity(), self.answer.capacity(), self.asked.fields.owned()];
+        owned.iter().all(|&owned| owned <= 16 * 1024)
     }
 
     /// As it was made, but with its memory.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use wayside::cli::{self, Action};
 use wayside::commands;
-use wayside::config::{self, Loaded, Sources};
+use wayside::config::{self, Failure, Loaded, Sources};
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os(), std::env::vars_os()) {
@@ -19,10 +19,17 @@ fn main() -> ExitCode {
         Ok(Action::Explain(sources, explain)) => {
             with(sources, |loaded| commands::explain::explain(&loaded, &explain))
         }
-        Ok(Action::Later(name)) => {
-            tell(format_args!("wayside {name}: not in this version yet"));
-            ExitCode::from(2)
+        Ok(Action::Init(_, _, manner)) if manner.delete => commands::init::delete(manner),
+        Ok(Action::Init(sources, flags, manner)) => {
+            let outcome = config::redirect::redirect(sources, &flags);
+            settled(outcome, |plan| commands::init::install(&plan, manner))
         }
+        Ok(Action::Inject(files, settings)) => commands::inject::inject(&files, &settings),
+        Ok(Action::Uninject(files)) => commands::inject::uninject(&files),
+        Ok(Action::Doctor(sources, ask)) => match config::load(sources) {
+            Err(failure) if failure.exit_code() == 2 => refuse(&failure),
+            outcome => commands::doctor::doctor(outcome, ask),
+        },
         Err(error) => {
             let _ = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
@@ -33,18 +40,30 @@ fn main() -> ExitCode {
 /// Does it with the configuration, or says all that is wrong with it.
 fn with(sources: Sources, command: impl FnOnce(Loaded) -> ExitCode) -> ExitCode {
     let outcome = config::load(sources);
+    let outcome = outcome.map(|mut loaded| {
+        let warnings = std::mem::take(&mut loaded.warnings);
+        (loaded, warnings)
+    });
+    settled(outcome, command)
+}
+
+/// Says what is odd, and does it; or says all that is wrong.
+fn settled<T>(outcome: Result<(T, Vec<String>), Failure>, command: impl FnOnce(T) -> ExitCode) -> ExitCode {
     let warnings = match &outcome {
-        Ok(loaded) => &loaded.warnings,
+        Ok((_, warnings)) => warnings,
         Err(failure) => &failure.warnings,
     };
     warnings.iter().for_each(|warning| tell(format_args!("warning: {warning}")));
     match outcome {
-        Ok(loaded) => command(loaded),
-        Err(failure) => {
-            failure.problems.iter().for_each(|problem| tell(format_args!("{problem}")));
-            ExitCode::from(failure.exit_code())
-        }
+        Ok((value, _)) => command(value),
+        Err(failure) => refuse(&failure),
     }
+}
+
+/// Says all that is wrong.
+fn refuse(failure: &Failure) -> ExitCode {
+    failure.problems.iter().for_each(|problem| tell(format_args!("{problem}")));
+    ExitCode::from(failure.exit_code())
 }
 
 /// One line on stderr. Where that is closed there is nobody to tell.

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
 mod counters;
+mod gauges;
 pub mod histogram;
 mod http;
 mod labels;
@@ -17,6 +18,7 @@ pub(crate) mod tests;
 mod text;
 
 pub use counters::Counter;
+pub use gauges::{Aside, Gauges};
 pub use http::{HttpId, Outcome};
 pub use labels::{Direction, OTHER, Peer, TargetLabel};
 pub use text::Scrape;
@@ -143,6 +145,7 @@ pub struct Metrics {
     detected: Vec<Detected>,
     http: http::Http,
     counters: Counters,
+    gauges: Gauges,
     started: (SystemTime, Instant),
 }
 
@@ -174,6 +177,7 @@ impl Metrics {
             detected: Vec::new(),
             http: http::Http::new(&limits),
             counters: Counters::new(),
+            gauges: Gauges::default(),
             started: (SystemTime::now(), Instant::now()),
         }
     }

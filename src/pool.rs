@@ -224,6 +224,17 @@ impl Pool {
         }
     }
 
+    /// Closes what is idle, and keeps nothing from here on.
+    pub fn shut(&mut self, now: Moment, metrics: &mut Metrics) {
+        self.most = 0;
+        self.idle_count = 0;
+        for slot in std::mem::take(&mut self.idle).into_values().flatten() {
+            if let Some(key) = self.places.get(slot as usize).map(|place| place.key) {
+                self.remove(key, 0, now, metrics);
+            }
+        }
+    }
+
     /// How many are idle.
     pub fn idle(&self) -> usize {
         self.idle_count

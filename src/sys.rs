@@ -4,6 +4,7 @@
 
 pub mod child;
 pub mod cpu;
+pub mod features;
 pub mod interface;
 pub mod limits;
 pub mod notify;

@@ -65,6 +65,25 @@ fn heads_in_pieces_are_given_back() {
 }
 
 #[test]
+fn a_deep_pipeline_is_given_back() {
+    let mut count = 0u64;
+    let mut sink = |_: Event<'_>| count += 1;
+    let mut observer = Observer::new(true);
+    let taken = allocation_counter::measure(|| {
+        for _ in 0..200 {
+            observer.client(REQUEST, &mut sink);
+        }
+        for _ in 0..200 {
+            observer.server(RESPONSE, &mut sink);
+        }
+    });
+    assert!(taken.count_total > 0, "so many are on the heap");
+    assert_eq!((taken.count_current, count), (0, 200 * 4));
+    assert!(taken.bytes_max < 4096, "{taken:?}");
+    assert!(observer.is_as_new());
+}
+
+#[test]
 fn an_observer_is_small() {
     assert!(std::mem::size_of::<Observer>() <= 384, "{}", std::mem::size_of::<Observer>());
 }

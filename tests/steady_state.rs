@@ -6,7 +6,7 @@
 mod support;
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -48,8 +48,41 @@ trait Talk: Clone + Send + Sync + 'static {
     fn batch(&self, nth: u32) -> ([Vec<u8>; 2], u32);
 }
 
+/// How a connection is carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// As a whole.
+    Relayed,
+    /// One exchange at a time, to one target.
+    Steered,
+    /// One exchange at a time, each by a route.
+    Routed,
+}
+
+impl Way {
+    /// The options for it.
+    fn args(self, server: SocketAddr, dir: &TempDir) -> Vec<String> {
+        let forward = format!("--forward=127.0.0.1:0={server}");
+        match self {
+            Way::Relayed => vec![forward],
+            Way::Steered => vec![forward, "--http-reuse".to_owned()],
+            Way::Routed => {
+                let text = format!(
+                    "admin-listen = '127.0.0.1:0'\ninbound-listen = 'off'\noutbound-listen = 'off'\n\
+                     [backends.all]\nservers = ['{server}']\n\
+                     [[route]]\npath-prefix = '/index.html'\nbackend = 'all'\n"
+                );
+                let file = dir.file("wayside.toml", text);
+                // Nobody answers there.
+                let forward = "--forward=127.0.0.1:0=127.0.0.1:1".to_owned();
+                vec![forward, format!("--config={}", file.display())]
+            }
+        }
+    }
+}
+
 /// How often the heap was asked for memory while so many requests passed, and how many lines were logged.
-fn taken(talk: &impl Talk, args: &[&str], requests: u32) -> (u64, usize) {
+fn taken(talk: &impl Talk, way: Way, log: &str, requests: u32) -> (u64, usize) {
     let theirs = talk.clone();
     let server = Server::start(move |mut stream| {
         let [asked, answered] = theirs.greetings();
@@ -64,8 +97,10 @@ fn taken(talk: &impl Talk, args: &[&str], requests: u32) -> (u64, usize) {
     });
     let this = std::env::current_exe().expect("this program");
     let counting = [this.to_str().expect("UTF-8"), "--exact", "the_program", "--nocapture", "--"];
-    let forward = format!("--forward=127.0.0.1:0={}", server.addr());
-    let args: Vec<_> = std::iter::once(forward.as_str()).chain(args.iter().copied()).collect();
+    let dir = TempDir::new();
+    let log = format!("--access-log={log}");
+    let way = way.args(server.addr(), &dir);
+    let args: Vec<_> = way.iter().chain([&log]).map(String::as_str).collect();
     let mut wayside = Launch::new(&args).through(&counting).start().expect("the program");
     let mut client = wayside.connect(0);
     let [asked, answered] = talk.greetings();
@@ -101,11 +136,10 @@ fn expect(stream: &mut TcpStream, expected: &[u8]) -> io::Result<()> {
 }
 
 #[track_caller]
-fn takes_nothing(talk: impl Talk) {
+fn takes_nothing(talk: impl Talk, way: Way) {
     for log in ["off", "json", "apache"] {
-        let args = [&*format!("--access-log={log}")];
-        let (few, few_lines) = taken(&talk, &args, FEW);
-        let (many, many_lines) = taken(&talk, &args, MANY);
+        let (few, few_lines) = taken(&talk, way, log, FEW);
+        let (many, many_lines) = taken(&talk, way, log, MANY);
         let lines = if log == "off" { (0, 0) } else { (FEW as usize, MANY as usize) };
         assert_eq!((few_lines, many_lines), lines, "{log}");
         // Timers take a little now and then, and `/metrics` by the length of its numbers.
@@ -145,12 +179,22 @@ impl Talk for Http1 {
 
 #[test]
 fn http1() {
-    takes_nothing(Http1(1));
+    takes_nothing(Http1(1), Way::Relayed);
+}
+
+#[test]
+fn http1_on_shared_connections() {
+    takes_nothing(Http1(1), Way::Steered);
+}
+
+#[test]
+fn http1_by_routes() {
+    takes_nothing(Http1(1), Way::Routed);
 }
 
 #[test]
 fn http1_pipelined() {
-    takes_nothing(Http1(10));
+    takes_nothing(Http1(10), Way::Relayed);
 }
 
 /// HTTP/2: so many streams at once, each a gRPC call with trailers.
@@ -207,11 +251,11 @@ fn field(form: u8, name: &str, value: &str) -> Vec<u8> {
 
 #[test]
 fn http2() {
-    takes_nothing(Http2(1));
+    takes_nothing(Http2(1), Way::Relayed);
 }
 
 #[test]
 fn http2_many_streams() {
     // With more, what the list of open streams took goes back when the last of them has ended.
-    takes_nothing(Http2(32));
+    takes_nothing(Http2(32), Way::Relayed);
 }

@@ -220,7 +220,7 @@ fn what_a_server_says_unasked_is_answered_by_the_end() {
 #[test]
 fn a_client_that_is_not_http_need_not_end_a_line() {
     let tunnel = strict();
-    let firsts: [&[u8]; 9] = [
+    let firsts: [&[u8]; 11] = [
         include_bytes!("data/openssl-sni-alpn.hello"),
         b"\0\0\0\x08\x04\xd2\x16\x2f",
         b"AMQP\0\0\x09\x01",
@@ -228,6 +228,8 @@ fn a_client_that_is_not_http_need_not_end_a_line() {
         b"<?xml version='1.0'?><stream:stream to='h'>",
         b"\x0bMSH|^~\\&|A|B\rPID|1\r\x1c\r",
         b"CONNECT {\"verbose\":false}\r\nPING\r\n",
+        b"0033git-upload-pack /project.git\0host=h\0",
+        b"83 <34>1 2003-10-11T22:14:15.003Z h su - ID47 - 'su root' failed",
         b"a1 LOGIN u p\r\n",
         b"GET key\r\n",
     ];

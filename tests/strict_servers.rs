@@ -19,7 +19,8 @@ fn all() -> Vec<Vec<u8>> {
     let fields = variants::FIELDS.iter().map(|fields| [post, fields, b"\r\n", variants::BODY].concat());
     let chunked: &[u8] = b"Transfer-Encoding: chunked\r\n\r\n";
     let chunks = variants::CHUNKS.iter().map(|chunks| [post, chunked, chunks, smuggled].concat());
-    variants::FIRST_LINES.iter().map(|line| line.to_vec()).chain(fields).chain(chunks).collect()
+    let whole = variants::FIRST_LINES.iter().chain(variants::BODIES).map(|bytes| bytes.to_vec());
+    whole.chain(fields).chain(chunks).collect()
 }
 
 /// Sends each variant through wayside, at once and cut in two; returns those of which `/smuggled` was found. `log` has a
@@ -116,4 +117,43 @@ fn nginx() {
         command
     });
     nothing_is_found(&service);
+}
+
+/// What a Git client says first looks like a line, and never ends one.
+#[test]
+fn git() {
+    let (git, daemon) = match need("git").map(|git| (Command::new(&git).arg("--exec-path").output(), git)) {
+        Ok((Ok(output), git)) => {
+            (git, String::from_utf8_lossy(&output.stdout).trim().to_owned() + "/git-daemon")
+        }
+        Ok((Err(error), _)) => skipped!("git: {error}"),
+        Err(why) => skipped!("{why}"),
+    };
+    if !Path::new(&daemon).exists() {
+        skipped!("there is no {daemon}");
+    }
+    let dir = TempDir::new();
+    let run = |args: &[&str]| {
+        let output = Command::new(&git).args(args).output().expect("git");
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let repository = dir.path().join("project.git");
+    let at = repository.to_str().expect("a path in UTF-8");
+    run(&["init", "-q", "--bare", at]);
+    let blob = run(&["-C", at, "hash-object", "-w", "-t", "tree", "/dev/null"]);
+    let identity = ["-c", "user.name=n", "-c", "user.email=e@h", "-C", at];
+    let commit = run(&[&identity[..], &["commit-tree", "-m", "m", blob.trim()]].concat());
+    run(&["-C", at, "update-ref", "refs/heads/main", commit.trim()]);
+    let service = Service::start(dir, |port, dir| {
+        let mut command = Command::new(&daemon);
+        command.args(["--listen=127.0.0.1", "--reuseaddr", "--export-all"]);
+        command.arg(format!("--port={port}")).arg(format!("--base-path={}", dir.display()));
+        command
+    });
+    for options in [&[][..], &["--http-strict"]] {
+        let wayside = Wayside::start(&[options, &["--forward", &service.forward()]].concat());
+        let refs = run(&["ls-remote", &format!("git://{}/project.git", wayside.addr(0)), "refs/heads/main"]);
+        assert_eq!(refs, format!("{}\trefs/heads/main\n", commit.trim()), "{options:?}");
+    }
 }

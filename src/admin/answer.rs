@@ -1,14 +1,14 @@
-//! Writes answers: small ones at once, `/metrics` and `/connections` in slices.
+//! Writes answers: small ones at once, `/metrics` and lists in slices.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::rc::Rc;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::list::Walk;
 use super::request::{Page, Refusal, Request};
-use super::{Connection, Made, Subject};
+use super::{Made, Subject};
 use crate::metrics::Scrape;
 
 /// About so much is rendered in one step, before compression.
@@ -17,7 +17,9 @@ pub(super) const SLICE: usize = 8 * 1024;
 const TEXT: &str = "text/plain; charset=utf-8";
 const INDEX: &str = "wayside\n\n/metrics      what is counted, as Prometheus text\n\
     /ready        200 while new connections are welcome, else 503\n\
-    /live         200 while the process works\n/connections  each live connection, as JSON\n";
+    /live         200 while the process works\n/connections  each live connection, as JSON\n\
+    /backends     each address of each backend set, as JSON\n\
+    /server-first targets whose server spoke before the client, as JSON\n";
 
 /// An answer whose body is still being made.
 #[derive(Debug)]
@@ -30,7 +32,7 @@ pub(super) struct Answer {
 #[derive(Debug)]
 enum Body {
     Metrics(Box<Scrape>),
-    Connections(Walk),
+    List(Walk),
     /// Made elsewhere, and how much of it is rendered.
     Text(Rc<[u8]>, usize),
 }
@@ -52,7 +54,7 @@ pub(super) fn begin(
         Ok(Page::Metrics) => {
             return stream(request, gzip, "text/plain; version=0.0.4; charset=utf-8", subject, made, out);
         }
-        Ok(Page::Connections) => return stream(request, gzip, "application/json", subject, made, out),
+        Ok(Page::List(_)) => return stream(request, gzip, "application/json", subject, made, out),
     }
     None
 }
@@ -99,7 +101,8 @@ fn stream(
     let body = match (made, request.page) {
         (Made::Text(text), _) => Body::Text(text, 0),
         (_, Ok(Page::Metrics)) => Body::Metrics(Box::new(Scrape::new(subject.metrics()))),
-        _ => Body::Connections(Walk::default()),
+        (_, Ok(Page::List(list))) => Body::List(Walk::new(list)),
+        _ => return None,
     };
     let gzip = gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
     Some(Answer { body, chunked: request.chunks, gzip })
@@ -125,7 +128,7 @@ impl Answer {
         plain.clear();
         let more = match &mut self.body {
             Body::Metrics(scrape) => scrape.next(subject.metrics(), plain, SLICE),
-            Body::Connections(walk) => walk.next(subject, plain, SLICE),
+            Body::List(walk) => walk.next(subject, plain, SLICE),
             Body::Text(text, at) => {
                 let rest = text.get(*at..).unwrap_or_default();
                 let slice = rest.get(..SLICE).unwrap_or(rest);
@@ -161,67 +164,6 @@ fn chunk(out: &mut Vec<u8>, bytes: &[u8], chunked: bool) {
             let _ = write!(out, "{:x}\r\n", bytes.len());
             out.extend_from_slice(bytes);
             out.extend_from_slice(b"\r\n");
-        }
-    }
-}
-
-/// The way through the live connections, one slot after the other. Not a snapshot: one that comes meanwhile may be missed.
-#[derive(Debug, Default)]
-struct Walk {
-    slot: usize,
-    begun: bool,
-}
-
-impl Walk {
-    fn next(&mut self, subject: &dyn Subject, out: &mut Vec<u8>, budget: usize) -> bool {
-        let full = out.len().saturating_add(budget);
-        if self.slot == 0 && !self.begun {
-            out.extend_from_slice(b"{\"connections\":[\n");
-        }
-        while out.len() < full {
-            let Some((slot, connection)) = subject.connection(self.slot) else {
-                out.extend_from_slice(if self.begun { b"\n]}\n" } else { b"]}\n" });
-                return false;
-            };
-            if self.begun {
-                out.extend_from_slice(b",\n");
-            }
-            self.begun = true;
-            out.extend_from_slice(line(&connection).as_bytes());
-            self.slot = slot.saturating_add(1);
-        }
-        true
-    }
-}
-
-fn line(connection: &Connection) -> String {
-    let Connection { id, bytes_in, bytes_out, age, .. } = connection;
-    let mut line = format!("{{\"id\":{id}");
-    for (name, value) in [
-        ("direction", connection.direction),
-        ("source", &connection.source.to_string()),
-        ("target", &connection.target),
-        ("protocol", connection.protocol),
-        ("decided_by", connection.decided_by),
-        ("state", connection.state),
-    ] {
-        let _ = write!(line, ",\"{name}\":\"");
-        push_escaped(&mut line, value);
-        line.push('"');
-    }
-    let _ =
-        write!(line, ",\"bytes_in\":{bytes_in},\"bytes_out\":{bytes_out},\"age_ms\":{}}}", age.as_millis());
-    line
-}
-
-fn push_escaped(line: &mut String, value: &str) {
-    for c in value.chars() {
-        match c {
-            '"' | '\\' => line.extend(['\\', c]),
-            c if c.is_control() => {
-                let _ = write!(line, "\\u{:04x}", u32::from(c));
-            }
-            c => line.push(c),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Reads a request head, as far as the admin server needs it.
 
 use super::Report;
+use super::list::List;
 
 /// The longest request head; a longer one is answered with 431. Also the most that a client's input buffer holds.
 pub(super) const MAX_HEAD: usize = 8 * 1024;
@@ -14,7 +15,7 @@ pub(super) enum Page {
     Metrics,
     Ready,
     Live,
-    Connections,
+    List(List),
 }
 
 /// Why a request gets no page.
@@ -47,7 +48,7 @@ impl Request {
     pub(super) fn report(&self) -> Option<Report> {
         match self.page {
             Ok(Page::Metrics) if !self.head_only => Some(Report::Metrics),
-            Ok(Page::Connections) if !self.head_only => Some(Report::Connections),
+            Ok(Page::List(list)) if !self.head_only => Some(Report::List(list)),
             _ => None,
         }
     }
@@ -128,8 +129,10 @@ fn page_of(target: &str) -> Result<Page, Refusal> {
         "/metrics" => Ok(Page::Metrics),
         "/ready" => Ok(Page::Ready),
         "/live" => Ok(Page::Live),
-        "/connections" => Ok(Page::Connections),
-        _ => Err(Refusal::NotFound),
+        path => {
+            let list = List::ALL.into_iter().find(|list| list.path() == path);
+            list.map(Page::List).ok_or(Refusal::NotFound)
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! One endpoint: how busy it is, and what it makes of how its requests go.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::aside::{Accrual, Admission, Cause};
 use super::ewma::Ewma;
-use super::{Outcome, Settings};
+use super::{Aside, Outcome, Settings};
 use crate::base::random::Rng;
 use crate::base::time::Moment;
 
@@ -37,8 +38,29 @@ impl Endpoint {
         if self.pending == 0 && self.accrual.failures() == 0 && !self.rtt.is_measured() {
             return 0.0;
         }
-        let rtt = if self.pending == 0 { self.rtt.decayed(now).estimate() } else { self.rtt.estimate() };
-        rtt * (f64::from(self.pending) + 1.0) / f64::from(self.weight)
+        self.estimate(now) * (f64::from(self.pending) + 1.0) / f64::from(self.weight)
+    }
+
+    /// In microseconds.
+    fn estimate(&self, now: Moment) -> f64 {
+        if self.pending == 0 { self.rtt.decayed(now).estimate() } else { self.rtt.estimate() }
+    }
+
+    /// Set while it is set aside.
+    pub(super) fn aside(&self) -> Option<Aside> {
+        let (until, cause, failures) = self.accrual.aside()?;
+        Some(Aside { address: self.address, until, cause, failures })
+    }
+
+    /// Answers that it owes.
+    pub(super) fn pending(&self) -> u32 {
+        self.pending
+    }
+
+    /// How long it takes, as far as that is known.
+    pub(super) fn rtt(&self, now: Moment) -> Option<Duration> {
+        let estimate = self.estimate(now);
+        self.rtt.is_measured().then(|| Duration::from_micros(estimate as u64))
     }
 
     /// A request is sent.

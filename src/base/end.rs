@@ -66,6 +66,11 @@ impl Ready {
         self.0 & READABLE != 0
     }
 
+    /// The peer has sent its last byte, whether it was read or not.
+    pub fn has_ended(self) -> bool {
+        self.0 & FIN != 0
+    }
+
     /// The socket may take bytes.
     pub fn is_writable(self) -> bool {
         self.0 & WRITABLE != 0

@@ -35,9 +35,9 @@ impl<T: Copy + Eq + Hash> Recent<T> {
         self.known.contains(it)
     }
 
-    /// All of them, the oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.order.iter()
+    /// The one at this place; the oldest is at 0.
+    pub fn at(&self, place: usize) -> Option<&T> {
+        self.order.get(place)
     }
 }
 
@@ -51,7 +51,7 @@ mod tests {
         for it in [1, 2, 1, 3] {
             recent.add(it);
         }
-        assert_eq!(recent.iter().copied().collect::<Vec<_>>(), [2, 3]);
+        assert_eq!([0, 1, 2].map(|place| recent.at(place)), [Some(&2), Some(&3), None]);
         assert_eq!([1, 2, 3].map(|it| recent.contains(&it)), [false, true, true]);
     }
 }

@@ -50,6 +50,8 @@ fn wrong_usage_is_2_and_help_is_0() {
         ("wayside --help", 0),
         ("wayside run --help", 0),
         ("wayside check -h", 0),
+        ("wayside doctor --uid me", 2),
+        ("wayside doctor --help", 0),
         ("wayside --version", 0),
         ("wayside -V", 0),
     ] {
@@ -58,9 +60,13 @@ fn wrong_usage_is_2_and_help_is_0() {
 }
 
 #[test]
-fn later_commands_take_whatever_they_are_given() {
-    for name in LATER {
-        let action = parse_words(&format!("wayside {name} --print -x y"));
-        assert!(matches!(action, Ok(Action::Later(found)) if found == name));
-    }
+fn doctor_takes_what_run_takes_and_its_own() {
+    let words = "wayside doctor --json --uid 7 --inbound-listen :1 --max-connections 9 --config f";
+    let Ok(Action::Doctor(sources, ask)) = parse_words(words) else {
+        panic!("not doctor");
+    };
+    assert_eq!((ask.json, ask.ready, ask.user), (true, false, Some(7)));
+    assert_eq!(sources.config, Some(PathBuf::from("f")));
+    let flags: Vec<&str> = sources.flags.iter().map(|(name, _)| *name).collect();
+    assert_eq!(flags, ["inbound-listen", "max-connections"]);
 }

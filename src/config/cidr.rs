@@ -12,7 +12,7 @@ pub struct Cidr {
 
 impl Cidr {
     /// `10.0.0.0/8`, or one address alone. An error says why it is not one.
-    pub(super) fn parse(text: &str) -> Result<Cidr, String> {
+    pub fn parse(text: &str) -> Result<Cidr, String> {
         let (left, right) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
         let written: IpAddr = left.trim().parse().map_err(|_| "not an address".to_owned())?;
         let width = if written.is_ipv4() { 32 } else { 128 };
@@ -43,6 +43,11 @@ impl Cidr {
     pub fn contains(self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
         ip.is_ipv4() == self.ip.is_ipv4() && mask(ip, self.bits) == self.ip
+    }
+
+    /// Whether it is a block of IPv4 addresses.
+    pub fn is_ipv4(self) -> bool {
+        self.ip.is_ipv4()
     }
 
     /// Whether there are only loopback addresses in the block.

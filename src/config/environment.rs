@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::load::{Given, Source, is_filter};
 use super::options::{CONFIG, OPTIONS, PREFIX, env, find};
 use super::problem::{Origin, Problem, SEE_HELP, nearest, quote};
+use super::redirect;
 
 /// The file that `WAYSIDE_CONFIG` names.
 pub(super) fn config(variables: &[(OsString, OsString)]) -> Option<PathBuf> {
@@ -49,7 +50,7 @@ fn rust_log(variables: &[(OsString, OsString)], source: &mut Source) {
 }
 
 fn unknown(variables: &[(OsString, OsString)], source: &mut Source) {
-    let names = || OPTIONS.iter().map(|option| option.name).chain([CONFIG]);
+    let names = || OPTIONS.iter().map(|option| option.name).chain([CONFIG]).chain(redirect::in_environment());
     let known: Vec<String> = names().map(env).collect();
     let mut unknown: Vec<String> = variables
         .iter()

@@ -227,6 +227,13 @@ fn places(origins: &[Origin]) -> String {
     places.join(", ").replace(char::is_control, "?")
 }
 
+/// Whether `text` is a value of the option called `name`. An error says what to write.
+pub fn check(name: &str, text: &str) -> Result<(), String> {
+    let Some(option) = super::options::find(name) else { return Err(format!("there is no option {name}")) };
+    let outcome = (option.set)(&mut Config::default(), &[text]);
+    outcome.map_err(|faults| faults.into_iter().map(|(_, fault)| fault).collect::<Vec<_>>().join("; "))
+}
+
 /// A value for `--log` that comes from elsewhere, checked.
 pub(super) fn is_filter(text: &str) -> bool {
     value::filter(text).is_ok()

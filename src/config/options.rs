@@ -108,7 +108,7 @@ pub static OPTIONS: &[Opt] = &[
         form: &value::LISTEN,
         group: Group::Connections,
         default: "127.0.0.1:4140,[::1]:4140",
-        help: "Redirected from the application",
+        help: "From the application; a proxy",
         set: |config, items| listeners(items).map(|listen| config.outbound = listen),
         show: |config| show_listen(&config.outbound),
     },
@@ -136,10 +136,8 @@ pub static OPTIONS: &[Opt] = &[
         group: Group::Connections,
         default: "127.0.0.0/8,::1/128",
         help: "May use us as HTTP proxy",
-        set: |config, items| each(items, value::cidr).map(|blocks| config.proxy_clients = Cidrs::of(blocks)),
-        show: |config| {
-            Shown::Value(strings(config.proxy_clients.iter().map(|block| Cidr::to_string(&block))))
-        },
+        set: |config, items| subnets(items).map(|blocks| config.proxy_clients = Cidrs::of(blocks)),
+        show: |config| Shown::Value(strings(config.proxy_clients.iter().map(|block| block.to_string()))),
     },
     Opt {
         name: "connect-ports",
@@ -317,7 +315,7 @@ pub static OPTIONS: &[Opt] = &[
 ];
 
 /// The value of an option that takes one.
-fn one<T>(items: &[&str], parse: fn(&str) -> Result<T, String>) -> Result<T, Faults> {
+pub(super) fn one<T>(items: &[&str], parse: fn(&str) -> Result<T, String>) -> Result<T, Faults> {
     parse(items.first().copied().unwrap_or_default()).map_err(|fault| vec![(0, fault)])
 }
 
@@ -349,8 +347,12 @@ fn listeners(items: &[&str]) -> Result<Listen, Faults> {
     each(items, value::listen).map(|addrs| Listen { addrs, by_default: false })
 }
 
-fn ports(items: &[&str]) -> Result<PortSet, Faults> {
+pub(super) fn ports(items: &[&str]) -> Result<PortSet, Faults> {
     each(items, value::port_range).map(PortSet::of)
+}
+
+pub(super) fn subnets(items: &[&str]) -> Result<Vec<Cidr>, Faults> {
+    each(items, value::cidr)
 }
 
 fn text(value: &dyn ToString) -> Shown {

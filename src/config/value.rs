@@ -4,7 +4,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::problem::quote;
-use super::{AccessLogFormat, Cidr, Forward, Target};
+use super::{AccessLogFormat, Cidr, Forward, PortSet, Target};
 
 /// What kind of text an option takes.
 #[derive(Debug)]
@@ -78,6 +78,22 @@ pub(super) const PORTS: Form = Form {
     accepted: "write numbers from 1 to 65535 and ranges, as in \"25,3306,4000-4100\"",
     list: List::Any,
     integer: true,
+    ..PLAIN
+};
+
+/// `--incoming-proxy-port` and its like.
+pub(super) const PROXY_PORT: Form = Form {
+    metavar: "PORT",
+    noun: "a port",
+    accepted: "write a number from 1 to 65535, or \"off\" to leave this direction alone",
+    ..PLAIN
+};
+
+/// `--proxy-uid` and its like.
+pub(super) const ID: Form = Form {
+    metavar: "ID",
+    noun: "a user or group id",
+    accepted: "write a number from 0 to 4294967294, or \"none\"",
     ..PLAIN
 };
 
@@ -212,6 +228,33 @@ pub(super) fn port_range(text: &str) -> Result<(u16, u16), String> {
         (Some(low), Some(high)) => Ok((low, high)),
         _ => Err(refuse(text, &PORTS)),
     }
+}
+
+/// `4143` or `off`.
+pub(super) fn proxy_port(text: &str) -> Result<Option<u16>, String> {
+    match port_of(text) {
+        Some(0) => Err(refuse_because(text, &PROXY_PORT, "there is no port 0")),
+        Some(port) => Ok(Some(port)),
+        None if text == "off" => Ok(None),
+        None => Err(refuse(text, &PROXY_PORT)),
+    }
+}
+
+/// `2102` or `none`; also `-1`, as linkerd2-proxy-init has it.
+pub(super) fn id(text: &str) -> Result<Option<u32>, String> {
+    let number = integer(text).filter(|_| !text.is_empty()).and_then(|number| u32::try_from(number).ok());
+    match number {
+        // The last one stands for "unchanged" in setuid(2) and its kin: nobody has it.
+        Some(id) if id != u32::MAX => Ok(Some(id)),
+        None if ["none", "-1"].contains(&text) => Ok(None),
+        _ => Err(refuse(text, &ID)),
+    }
+}
+
+/// `25,3306,4000-4100`. An error says what to write.
+pub fn ports(text: &str) -> Result<PortSet, String> {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    items.map(port_range).collect::<Result<_, _>>().map(PortSet::of)
 }
 
 /// `127.0.0.1:8080`, `[::1]:8080`, or `:8080` for `[::]:8080`. An error says what to write.

@@ -74,7 +74,7 @@ impl Flow {
             if kit.is_own(target) {
                 kit.count(Counter::RefusedLoop(self.account.direction));
                 self.account.dialled(target);
-                self.account.refused("loop");
+                self.account.refused(508, "loop");
                 socket::reset(&self.client.stream);
                 return Next::Close(Ending::Loop);
             }

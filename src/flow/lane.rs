@@ -248,15 +248,26 @@ impl Lane {
         self.put(bytes, sink, kit)
     }
 
-    /// As before its first byte, but for what was counted.
-    pub fn renew(&mut self, kit: &mut Kit) {
+    /// As before its first byte, but for what was counted: its source is another from here on.
+    pub fn renew_source(&mut self, kit: &mut Kit) {
+        self.renew_sink(kit);
+        self.ended = false;
+    }
+
+    /// Likewise: its sink is another.
+    pub fn renew_sink(&mut self, kit: &mut Kit) {
         self.discard(kit);
-        (self.ended, self.told, self.full_reads) = (false, false, 0);
+        (self.told, self.full_reads) = (false, 0);
     }
 
     /// So many bytes are given once more.
     pub fn repeat(&mut self, count: usize) {
         self.surplus = self.surplus.saturating_add_unsigned(count as u32);
+    }
+
+    /// So many bytes were taken, and are for no sink.
+    pub fn forgo(&mut self, count: usize) {
+        self.surplus = self.surplus.saturating_sub_unsigned(count as u32);
     }
 
     /// Takes out what is held back.

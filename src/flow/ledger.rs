@@ -38,6 +38,9 @@ impl How {
     }
 }
 
+/// There was an upstream.
+const NOT_REFUSED: (u16, &str) = (502, "");
+
 /// The facts of one flow that are not needed to carry its bytes.
 #[derive(Debug)]
 pub struct Account {
@@ -56,6 +59,8 @@ pub struct Account {
     first_end: Option<(Side, How)>,
     /// Why there was no upstream.
     refused: &'static str,
+    /// The status that says so.
+    refused_status: u16,
     /// The bytes that stand in the metrics already: taken and given, up and down.
     reported: [u64; 4],
 }
@@ -77,7 +82,8 @@ impl Account {
             decided_by: None,
             connected: false,
             first_end: None,
-            refused: "",
+            refused: NOT_REFUSED.1,
+            refused_status: NOT_REFUSED.0,
             reported: [0; 4],
         }
     }
@@ -95,7 +101,7 @@ impl Account {
     /// The upstream has accepted.
     pub fn connected(&mut self, took: Duration, kit: &mut Kit) {
         self.connected = true;
-        self.refused = "";
+        (self.refused_status, self.refused) = NOT_REFUSED;
         kit.metrics.connected(self.label, took);
         kit.metrics.opened(self.label, Peer::Dst);
         kit.metrics.live(self.series, Peer::Dst, 1);
@@ -108,7 +114,7 @@ impl Account {
 
     /// An address did not accept that is counted for `label`.
     pub fn dial_failed_for(&mut self, label: TargetId, error: &io::Error, kit: &mut Kit) {
-        self.refused = match error.raw_os_error().map(socket::errno_name) {
+        let cause = match error.raw_os_error().map(socket::errno_name) {
             Some("ECONNREFUSED") => "connection refused",
             Some("ETIMEDOUT") => "connect timeout",
             Some("EHOSTUNREACH" | "EHOSTDOWN") => "host unreachable",
@@ -119,23 +125,24 @@ impl Account {
             Some("EACCES" | "EPERM") => "not permitted",
             _ => "connect failed",
         };
-        kit.metrics.connect_failed(label, self.refused);
+        self.refused(if cause == "connect timeout" { 504 } else { 502 }, cause);
+        kit.metrics.connect_failed(label, cause);
     }
 
     /// The target's name has no address.
     pub fn not_resolved(&mut self, cause: &'static str, kit: &mut Kit) {
-        self.refused = cause;
+        self.refused(502, cause);
         kit.metrics.connect_failed(self.label, cause);
     }
 
     /// The target may not be dialled.
-    pub fn refused(&mut self, cause: &'static str) {
-        self.refused = cause;
+    pub fn refused(&mut self, status: u16, cause: &'static str) {
+        (self.refused_status, self.refused) = (status, cause);
     }
 
-    /// Why there was no upstream.
-    pub fn cause(&self) -> &'static str {
-        self.refused
+    /// Why there was no upstream: the status to tell, and the cause.
+    pub fn refusal(&self) -> (u16, &'static str) {
+        (self.refused_status, self.refused)
     }
 
     /// What the ledger of HTTP wants to know of the connection.
@@ -150,7 +157,12 @@ impl Account {
 
     /// An upstream of a steered flow stands; it is counted elsewhere.
     pub fn reached(&mut self) {
-        self.refused = "";
+        (self.refused_status, self.refused) = NOT_REFUSED;
+    }
+
+    /// The client's address.
+    pub fn source(&self) -> SocketAddr {
+        self.source.into()
     }
 
     /// What it is counted for.

@@ -46,15 +46,7 @@ impl Flow {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Next::Close(Ending::Refused),
             }
-            let is_enough = match &self.observer {
-                Observer::Silent => false,
-                Observer::Http1(http) => http.open() > 0 || http.is_blind() || http.fault().is_some(),
-                observer => match observer.http2() {
-                    Some(http) => http.open_exchanges() > 0 || http.is_blind(),
-                    None => observer.is_decided(),
-                },
-            };
-            if is_enough {
+            if self.has_asked() {
                 return self.refusal(kit);
             }
         }
@@ -62,9 +54,22 @@ impl Flow {
         Next::Wait
     }
 
+    /// Whether there is something to answer, or nothing that could be.
+    pub(super) fn has_asked(&self) -> bool {
+        match &self.observer {
+            Observer::Silent => false,
+            Observer::Http1(http) => http.open() > 0 || http.is_blind() || http.fault().is_some(),
+            observer => match observer.http2() {
+                Some(http) => http.open_exchanges() > 0 || http.is_blind(),
+                None => observer.is_decided(),
+            },
+        }
+    }
+
     /// Some clients of HTTP/2 ask nothing before they have the server's SETTINGS.
     fn greet(&mut self) {
-        if let (Stage::Refused { is_greeted, .. }, Observer::Http2(_)) = (&mut self.stage, &self.observer)
+        if let Stage::Refused { is_greeted, .. } = &mut self.stage
+            && self.observer.http2().is_some()
             && !std::mem::replace(is_greeted, true)
         {
             // The first bytes of a connection: its buffer is empty.
@@ -91,12 +96,11 @@ impl Flow {
     /// In the client's own protocol where that is HTTP, else a reset.
     pub(super) fn refusal(&mut self, kit: &mut Kit) -> Next {
         self.account.first_end(Side::Upstream, How::Refused);
-        let cause = self.account.cause();
-        let status = if cause == "connect timeout" { 504 } else { 502 };
+        let (status, cause) = self.account.refusal();
         match self.observer {
             Observer::Http1(ref mut http) => {
                 let (first, to_head) = (http.first(), http.is_asked_for_head());
-                kit.count(Counter::AnsweredBadGateway);
+                count_bad_gateway(status, kit);
                 let answer = reply::Http1 { status, cause, to_head, keep_alive: false }.bytes();
                 let connection = self.account.connection();
                 let mut counter = http::Counter { http: &mut self.http, asked: None, connection, kit };
@@ -113,13 +117,15 @@ impl Flow {
     fn refuse_streams(&mut self, status: u16, cause: &'static str, kit: &mut Kit) -> Next {
         let Some(http) = self.observer.http2() else { return self.give_reset() };
         let streams: Vec<h2::Open> = http.open_streams().take(reply::MAX_STREAMS).collect();
-        let is_greeted = matches!(self.stage, Stage::Refused { is_greeted: true, .. });
+        // While it was steered, or since.
+        let is_greeted =
+            self.down.given() > 0 || matches!(self.stage, Stage::Refused { is_greeted: true, .. });
         let (has_settings, window) = (http.has_client_settings(), http.client_window());
         let answer = reply::Http2 { status, cause, is_greeted, has_settings, window }.bytes(&streams);
         let connection = self.account.connection();
         let mut counter = http::Counter { http: &mut self.http, asked: None, connection, kit };
         for stream in &streams {
-            counter.kit.count(Counter::AnsweredBadGateway);
+            count_bad_gateway(status, counter.kit);
             counter.answer_stream(stream.id, status, cause);
         }
         counter.finish_all(cause);
@@ -236,5 +242,12 @@ impl Flow {
             self.decide(verdict, kit);
             self.let_go(kit);
         }
+    }
+}
+
+/// An answer of ours says that no upstream was to be had.
+pub(super) fn count_bad_gateway(status: u16, kit: &mut Kit) {
+    if matches!(status, 502 | 504) {
+        kit.count(Counter::AnsweredBadGateway);
     }
 }

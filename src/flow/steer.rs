@@ -21,6 +21,7 @@ mod ask;
 mod choose;
 mod exchange;
 mod finish;
+mod greet;
 mod leave;
 mod seek;
 
@@ -35,7 +36,7 @@ use crate::course::Course;
 use crate::flow::http::Http;
 use crate::flow::lane::Lane;
 use crate::flow::ledger::Account;
-use crate::flow::{Next, Origin, Side};
+use crate::flow::{Ending, Next, Origin, Side};
 use crate::kit::Kit;
 use crate::resolve::Dialable;
 use crate::wire::observer::Observer;
@@ -74,8 +75,6 @@ pub struct Way {
     pub listen: Entry,
     /// Where it wants to go; none where it came to us as to an HTTP proxy.
     pub target: Option<Dialable>,
-    /// Whether its client may use us as a proxy.
-    pub is_served: bool,
 }
 
 /// A steered connection.
@@ -97,10 +96,6 @@ pub struct SteeredFlow {
     account: Account,
     /// The last turn that an event asked for.
     active: Moment,
-    /// When to look for a reader that pauses.
-    stall_check: Moment,
-    /// Bytes given to and taken from upstreams that stand in the metrics already.
-    reported: (u64, u64),
     /// What is known of the request; none between two of them.
     course: Option<Box<Course>>,
 }
@@ -121,8 +116,6 @@ impl SteeredFlow {
             http: Http::default(),
             account: Account::open(origin, kit),
             active: kit.now,
-            stall_check: Moment::NEVER,
-            reported: (0, 0),
             course: None,
         }
     }
@@ -164,7 +157,7 @@ impl SteeredFlow {
     /// The deadline has come.
     pub fn expire(&mut self, kit: &mut Kit) -> Next {
         if self.active.after(kit.config.idle_timeout) <= kit.now {
-            return Next::Close(super::Ending::Idle);
+            return Next::Close(Ending::Idle);
         }
         match self.stage {
             Stage::Asking => self.asking_expired(kit),

@@ -35,9 +35,16 @@ impl Watch<'_> {
         let mut means = std::mem::take(&mut kit.means);
         means.is_one_by_one = self.asked.is_some();
         let asked = self.asked.as_deref_mut();
+        let is_keeping = kit.router.needs_headers() && asked.as_ref().is_some_and(|asked| asked.id.is_none());
+        if is_keeping {
+            means.keep_fields();
+        }
         let mut counter = Counter { http: self.http, asked, connection: self.connection, kit };
         let result = what(self.observer, &mut means, &mut counter);
         counter.rest();
+        if let Some(asked) = counter.asked.filter(|_| is_keeping) {
+            means.take_fields(&mut asked.fields);
+        }
         kit.means = means;
         result
     }

@@ -88,8 +88,8 @@ pub struct Wanted {
     pub role: Role,
     /// Where; port 0 lets the kernel choose.
     pub addr: SocketAddr,
-    /// The user said nothing: a family that the host lacks is left out.
-    by_default: bool,
+    /// An address of a family that the host lacks is left out.
+    is_lenient: bool,
     /// It may be left out where another process has the port.
     is_dispensable: bool,
 }
@@ -102,7 +102,7 @@ impl Wanted {
         all.extend(config.forwards.iter().enumerate().map(|(index, forward)| Wanted {
             role: Role::Forward(index),
             addr: forward.listen,
-            by_default: false,
+            is_lenient: false,
             is_dispensable: false,
         }));
         all
@@ -114,9 +114,12 @@ impl Wanted {
     }
 
     fn listen(config: &Config, listen: &Listen, role: Role) -> Vec<Wanted> {
-        let by_default = listen.by_default;
-        let is_dispensable = by_default && !config.forwards.is_empty();
-        listen.addrs.iter().map(|&addr| Wanted { role, addr, by_default, is_dispensable }).collect()
+        let is_dispensable = listen.by_default && !config.forwards.is_empty();
+        // `127.0.0.1:4140,[::1]:4140`, written out, is as lenient as the default: one of the two is what the host has.
+        let is_lenient =
+            |addr: SocketAddr| listen.by_default || (listen.addrs.len() > 1 && addr.ip().is_loopback());
+        let wanted = |&addr| Wanted { role, addr, is_lenient: is_lenient(addr), is_dispensable };
+        listen.addrs.iter().map(wanted).collect()
     }
 
     fn option(&self) -> String {
@@ -144,18 +147,21 @@ impl Wanted {
         }
     }
 
-    /// A default address of a family that the host lacks is left out; `[::]` becomes `0.0.0.0`.
+    /// On a host without IPv6 `[::]`, which means all addresses, becomes `0.0.0.0`; another address of it is left out
+    /// where that `is_lenient`. A forward is what it says, or an error.
     fn open_here(
         &self,
         listen: impl Fn(SocketAddr) -> io::Result<TcpListener>,
     ) -> io::Result<Option<TcpListener>> {
         match listen(self.addr) {
-            Err(error) if self.by_default && self.addr.is_ipv6() && socket::is_missing_family(&error) => {
-                if !self.addr.ip().is_unspecified() {
-                    return Ok(None);
+            Err(error) if self.addr.is_ipv6() && socket::is_missing_family(&error) => match self.role {
+                Role::Forward(_) => Err(error),
+                _ if self.addr.ip().is_unspecified() => {
+                    listen(SocketAddr::new([0, 0, 0, 0].into(), self.addr.port())).map(Some)
                 }
-                listen(SocketAddr::new([0, 0, 0, 0].into(), self.addr.port())).map(Some)
-            }
+                _ if self.is_lenient => Ok(None),
+                _ => Err(error),
+            },
             other => other.map(Some),
         }
     }

@@ -121,6 +121,28 @@ counters! {
         /// The old workers serve on.
         ReloadRefused "outcome=\"refused\"";
     }
+    "wayside_backend_left_out_total" "Addresses that a backend set left out, as it had enough." {
+        /// One address, each time that the set learnt its addresses.
+        BackendLeftOut "";
+    }
+    "wayside_resolver_total" "What came up while names were looked up." {
+        /// A lookup began that needed a name server.
+        ResolverLookups "event=\"lookup\"";
+        /// A lookup ended without an address.
+        ResolverFailed "event=\"failed\"";
+        /// A question was sent, over UDP or TCP.
+        ResolverQueries "event=\"query\"";
+        /// A question was sent over TCP.
+        ResolverQueriesTcp "event=\"query_over_tcp\"";
+        /// A reply did not answer the question.
+        ResolverForeign "event=\"foreign_reply\"";
+        /// A server did not reply in time.
+        ResolverTimeouts "event=\"timeout\"";
+        /// A client's name was forgotten for another.
+        ResolverGuestsForgotten "event=\"guest_forgotten\"";
+        /// A client's name was not looked up, as too many others were.
+        ResolverGuestsRefused "event=\"guest_refused\"";
+    }
     "wayside_label_overflow_total" "Look-ups whose label value went to ~other." {
         /// Too many targets.
         LabelOverflowTarget "label=\"target_addr\"";

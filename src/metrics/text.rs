@@ -9,7 +9,7 @@ use std::time::UNIX_EPOCH;
 
 use super::histogram::{self, Bounds, Histogram};
 use super::labels::{OTHER, Peer};
-use super::{Metrics, Series, counters, http};
+use super::{Metrics, Series, counters, gauges, http};
 use crate::sys::process::{self, Usage};
 
 /// The text of one scrape, as far as it has been written.
@@ -20,6 +20,8 @@ pub struct Scrape {
     targets: usize,
     series: usize,
     detected: usize,
+    sets: usize,
+    aside: usize,
     pub(super) http: http::Sizes,
     usage: Option<Usage>,
 }
@@ -87,6 +89,27 @@ static FAMILIES: &[Family] = &[
         "Connections whose protocol was decided, and who decided it.",
         |s| s.detected,
         detected,
+    ),
+    family(
+        "gauge",
+        "wayside_backend_endpoints",
+        "Addresses that a backend set has now.",
+        |s| s.sets,
+        gauges::endpoints,
+    ),
+    family(
+        "gauge",
+        "wayside_backend_aside",
+        "Addresses of a backend set that are set aside now, and why; always 1.",
+        |s| s.aside,
+        gauges::aside,
+    ),
+    family(
+        "gauge",
+        "wayside_pool_idle_connections",
+        "Upstream connections kept for the next request.",
+        |_| 1,
+        gauges::idle,
     ),
     family(
         "gauge",
@@ -169,6 +192,8 @@ impl Scrape {
             targets: metrics.targets.len(),
             series: metrics.series.len(),
             detected: metrics.detected.len(),
+            sets: metrics.gauges.sets.len(),
+            aside: metrics.gauges.aside.len(),
             http: metrics.http.sizes(),
             usage: process::usage(),
         }

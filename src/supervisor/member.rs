@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, Reader};
 use super::plan::Plan;
+use crate::admin::{List, Report};
 use crate::base::token::Source;
 use crate::metrics::merge::Totals;
 use crate::sys::child::{self, Signal};
@@ -33,16 +34,15 @@ pub(super) enum Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Question {
     Ready,
-    Metrics,
-    Connections,
+    Page(Report),
 }
 
 impl Question {
     fn path(self) -> &'static str {
         match self {
             Question::Ready => "/ready",
-            Question::Metrics => "/metrics",
-            Question::Connections => "/connections",
+            Question::Page(Report::Metrics) => "/metrics",
+            Question::Page(Report::List(list)) => list.path(),
         }
     }
 }
@@ -62,8 +62,8 @@ pub(super) struct Member {
     pub(super) was_pressed: bool,
     /// What it counted, when it was last asked.
     pub(super) totals: Option<Totals>,
-    /// What it carried, when it was last asked.
-    pub(super) connections: Vec<u8>,
+    /// The lists that it gave and nobody has taken yet.
+    lists: Vec<(List, Vec<u8>)>,
     child: Child,
     control: UnixStream,
     words: File,
@@ -95,7 +95,7 @@ impl Member {
             since: Instant::now(),
             was_pressed: false,
             totals: None,
-            connections: Vec::new(),
+            lists: Vec::new(),
             child,
             control,
             words,
@@ -133,10 +133,22 @@ impl Member {
             return;
         }
         let request = format!("GET {} HTTP/1.1\r\nHost: supervisor\r\n\r\n", question.path());
-        // Three short requests at the most: there is always room for them. If it is gone, its end will be seen.
+        // Five short requests at the most: there is always room for them. If it is gone, its end will be seen.
         if self.control.write_all(request.as_bytes()).is_ok() {
             self.owed.push_back(question);
         }
+    }
+
+    /// Keeps a list until it is taken.
+    pub(super) fn keep(&mut self, list: List, text: Vec<u8>) {
+        self.lists.retain(|(its, _)| *its != list);
+        self.lists.push((list, text));
+    }
+
+    /// The list that was kept; empty where there is none.
+    pub(super) fn take(&mut self, list: List) -> Vec<u8> {
+        let place = self.lists.iter().position(|(its, _)| *its == list);
+        place.map(|place| self.lists.swap_remove(place).1).unwrap_or_default()
     }
 
     /// What it has answered since.

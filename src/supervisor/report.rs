@@ -3,11 +3,12 @@
 use super::Supervisor;
 use super::answer::Answer;
 use super::member::{Member, Phase, Question};
-use crate::admin::{Connection, Made, Report, Subject};
+use crate::admin::{Connection, Endpoint, List, Made, Report, Subject};
 use crate::metrics::merge::{Totals, Whose};
 use crate::metrics::{Counter, Metrics, Scrape};
 use crate::sys::stderr;
 use log::warn;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ const MOST: Duration = Duration::from_secs(1);
 /// One page: the number of the last inquiry that has begun, and of the last that is done, with its text.
 #[derive(Debug)]
 struct Page {
-    question: Question,
+    report: Report,
     begun: u64,
     done: u64,
     until: Option<Instant>,
@@ -26,8 +27,8 @@ struct Page {
 }
 
 impl Page {
-    fn of(question: Question) -> Page {
-        Page { question, begun: 0, done: 0, until: None, is_wanted: false, text: Rc::from([]) }
+    fn of(report: Report) -> Page {
+        Page { report, begun: 0, done: 0, until: None, is_wanted: false, text: Rc::from([]) }
     }
 
     /// A page that is asked for is made of answers to questions that come after it: nothing in it is older.
@@ -47,26 +48,19 @@ impl Page {
 /// The pages.
 #[derive(Debug)]
 pub(super) struct Reports {
-    metrics: Page,
-    connections: Page,
+    pages: Vec<Page>,
 }
 
 impl Default for Reports {
     fn default() -> Reports {
-        Reports { metrics: Page::of(Question::Metrics), connections: Page::of(Question::Connections) }
+        let lists = List::ALL.into_iter().map(Report::List);
+        Reports { pages: std::iter::once(Report::Metrics).chain(lists).map(Page::of).collect() }
     }
 }
 
 impl Reports {
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        [self.metrics.until, self.connections.until].into_iter().flatten().min()
-    }
-
-    fn page(&mut self, report: Report) -> &mut Page {
-        match report {
-            Report::Metrics => &mut self.metrics,
-            Report::Connections => &mut self.connections,
-        }
+        self.pages.iter().filter_map(|page| page.until).min()
     }
 }
 
@@ -75,8 +69,8 @@ pub(super) fn note(member: &mut Member, question: Question, answer: Answer) {
     match question {
         Question::Ready if !answer.is_ok || member.phase != Phase::Starting => {}
         Question::Ready => member.enter(Phase::Ready),
-        Question::Connections => member.connections = answer.body,
-        Question::Metrics => match Totals::parse(&String::from_utf8_lossy(&answer.body)) {
+        Question::Page(Report::List(list)) => member.keep(list, answer.body),
+        Question::Page(Report::Metrics) => match Totals::parse(&String::from_utf8_lossy(&answer.body)) {
             Ok(totals) => member.totals = Some(totals),
             Err(malformed) => warn!("worker {}: metrics not understood: {:?}", member.pid(), malformed.0),
         },
@@ -86,25 +80,25 @@ pub(super) fn note(member: &mut Member, question: Question, answer: Answer) {
 impl Supervisor {
     /// Finishes the inquiries that can be, and begins those that are wanted.
     pub(super) fn tell(&mut self) {
-        for report in [Report::Metrics, Report::Connections] {
-            let page = self.reports.page(report);
-            let (question, until) = (page.question, page.until);
-            let is_complete = !self.members.iter().any(|member| member.owes(question));
-            if until.is_some_and(|until| is_complete || until <= self.now) {
-                let text = match report {
-                    Report::Metrics => self.metrics_text(),
-                    Report::Connections => self.connections_text(),
-                };
-                let page = self.reports.page(report);
+        for place in 0..self.reports.pages.len() {
+            let Some(page) = self.reports.pages.get(place) else { continue };
+            let (report, until) = (page.report, page.until);
+            let is_complete = !self.members.iter().any(|member| member.owes(Question::Page(report)));
+            let is_done = until.is_some_and(|until| is_complete || until <= self.now);
+            let text = is_done.then(|| match report {
+                Report::Metrics => self.metrics_text(),
+                Report::List(list) => self.list_text(list).into_bytes(),
+            });
+            let Some(page) = self.reports.pages.get_mut(place) else { continue };
+            if let Some(text) = text {
                 (page.done, page.until, page.text) = (page.begun, None, Rc::from(text));
                 self.admin.wake();
             }
-            let page = self.reports.page(report);
             if page.is_wanted && page.until.is_none() {
                 page.is_wanted = false;
                 page.begun += 1;
                 page.until = Some(self.now + MOST);
-                self.members.iter_mut().for_each(|member| member.ask(question));
+                self.members.iter_mut().for_each(|member| member.ask(Question::Page(report)));
             }
         }
     }
@@ -134,22 +128,29 @@ impl Supervisor {
         )
     }
 
-    fn connections_text(&mut self) -> Vec<u8> {
-        let mut text = String::from("{\"connections\":[\n");
-        let mut is_first = true;
+    /// The items of all workers. Objects are told apart by the process id of their `worker`; of plain values each is
+    /// told once.
+    fn list_text(&mut self, list: List) -> String {
+        let mut items = Vec::new();
         for member in &mut self.members {
-            let page = std::mem::take(&mut member.connections);
-            let page = String::from_utf8_lossy(&page);
-            for line in page.lines().filter(|line| line.starts_with("{\"id\":")) {
-                let line = line.strip_suffix(',').unwrap_or(line);
-                let Some(rest) = line.strip_prefix('{') else { continue };
-                text.push_str(if is_first { "" } else { ",\n" });
-                text.push_str(&format!("{{\"worker\":{},{rest}", member.pid()));
-                is_first = false;
+            let (pid, page) = (member.pid(), member.take(list));
+            for line in String::from_utf8_lossy(&page).lines() {
+                let item = line.strip_suffix(',').unwrap_or(line);
+                match item.strip_prefix('{') {
+                    // The line that opens the list.
+                    Some(_) if item.ends_with('[') => {}
+                    Some(rest) => items.push(format!("{{\"worker\":{pid},{rest}")),
+                    None if item.starts_with('"') => items.push(item.to_owned()),
+                    None => {}
+                }
             }
         }
-        text.push_str(if is_first { "]}\n" } else { "\n]}\n" });
-        text.into_bytes()
+        if list == List::ServerFirst {
+            items.sort_unstable();
+            items.dedup();
+        }
+        let (before, after) = list.frame(items.is_empty());
+        [before, items.join(",\n"), after.to_owned()].concat()
     }
 
     /// One bounded turn for the admin server; true if it wants another at once.
@@ -187,7 +188,18 @@ impl Subject for View<'_> {
         None
     }
 
+    fn endpoint(&self, _from: usize) -> Option<(usize, Endpoint)> {
+        None
+    }
+
+    fn server_first(&self, _place: usize) -> Option<SocketAddr> {
+        None
+    }
+
     fn elsewhere(&mut self, report: Report, ticket: &mut Option<u64>) -> Made {
-        self.reports.page(report).ask(ticket)
+        match self.reports.pages.iter_mut().find(|page| page.report == report) {
+            Some(page) => page.ask(ticket),
+            None => Made::Here,
+        }
     }
 }

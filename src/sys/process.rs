@@ -40,6 +40,11 @@ pub fn usage() -> Option<Usage> {
     })
 }
 
+/// The user and the group that this process's sockets belong to.
+pub fn owner() -> (u32, u32) {
+    (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+}
+
 /// Since Linux 6.2 the size of the folder is the number of descriptors; before, it is 0 and we count: one
 /// directory entry each, some milliseconds for 20,000.
 fn open_fds() -> Option<u64> {

@@ -4,7 +4,7 @@ use mio::net::{TcpListener, TcpStream};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -66,6 +66,16 @@ pub fn dial(addr: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// Connects from this port of whichever address the route has, and waits for it as long as `limit`.
+pub fn connect_from(port: u16, target: SocketAddr, limit: Duration) -> io::Result<std::net::TcpStream> {
+    let any: IpAddr =
+        if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = Socket::new(Domain::for_address(target), Type::STREAM, Some(Protocol::TCP))?;
+    socket.bind(&SocketAddr::new(any, port).into())?;
+    socket.connect_timeout(&target.into(), limit)?;
+    Ok(socket.into())
+}
+
 fn set_options(socket: SockRef<'_>) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_IDLE))?;
@@ -120,38 +130,14 @@ pub fn reset(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
-/// How a connection stands in the kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Health {
-    /// Neither side has ended it.
-    pub is_open: bool,
-    /// Bytes that the peer's kernel has acknowledged since the connection began; the SYN counts as one.
-    pub acknowledged: u64,
+/// Whether the peer has neither ended the connection nor sent a byte that was not read.
+pub fn is_quiet(stream: &TcpStream) -> bool {
+    matches!(stream.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
-/// How it stands now (tcp(7), `TCP_INFO`; Linux 4.2 or later). `None` where the kernel does not say.
-pub fn health(stream: &TcpStream) -> Option<Health> {
-    const ESTABLISHED: u8 = 1;
-    /// Where `tcpi_bytes_acked` is in the kernel's `struct tcp_info`, which only grows at its end; libc's lacks it.
-    const BYTES_ACKED: usize = 120;
-    let mut info = [0u8; BYTES_ACKED + 8];
-    let mut len = info.len() as libc::socklen_t;
-    // SAFETY: the kernel writes at most `len` bytes to `info`, which lives through the call; the descriptor is open.
-    let result = unsafe {
-        let to = info.as_mut_ptr().cast();
-        libc::getsockopt(stream.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, to, &mut len)
-    };
-    if result != 0 || (len as usize) < info.len() {
-        return None;
-    }
-    let acknowledged = u64::from_ne_bytes(*info.last_chunk()?);
-    Some(Health { is_open: *info.first()? == ESTABLISHED, acknowledged })
-}
-
-/// Whether a write failed, or a read, because the peer had ended the connection before the bytes came there: Linux then
-/// says EPIPE and not ECONNRESET.
-pub fn is_after_fin(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::PIPE))
+/// Whether the peer has ended the connection, and all its bytes were read.
+pub fn is_at_end(stream: &TcpStream) -> bool {
+    stream.peek(&mut [0]).is_ok_and(|count| count == 0)
 }
 
 /// Bytes that the peer has not acknowledged yet.
@@ -268,6 +254,33 @@ mod tests {
     fn local_addresses_are_told_from_others() {
         assert!(is_local("127.0.0.1:80".parse().expect("an address")));
         assert!(!is_local("192.0.2.1:80".parse().expect("an address")));
+    }
+
+    #[test]
+    fn a_quiet_connection_is_told_from_one_that_ended_or_spoke() {
+        use std::net::TcpStream as Peer;
+        let ends: [fn(Peer); 3] = [
+            drop,
+            |peer| SockRef::from(&peer).set_linger(Some(Duration::ZERO)).expect("SO_LINGER"),
+            |mut peer| {
+                peer.write_all(b".").expect("to write");
+                // It stays open.
+                std::mem::forget(peer);
+            },
+        ];
+        for end in ends {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
+            let stream = Peer::connect(listener.local_addr().expect("addr")).expect("connects");
+            stream.set_nonblocking(true).expect("non-blocking");
+            let stream = TcpStream::from_std(stream);
+            let (peer, _) = listener.accept().expect("accepts");
+            assert!(is_quiet(&stream));
+            end(peer);
+            let began = std::time::Instant::now();
+            while is_quiet(&stream) {
+                assert!(began.elapsed() < Duration::from_secs(5), "nothing was seen");
+            }
+        }
     }
 
     #[test]

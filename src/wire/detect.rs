@@ -167,6 +167,11 @@ impl Detector {
         }
     }
 
+    /// Whether it is TLS, and more of the ClientHello is to come.
+    pub fn is_in_hello(&self) -> bool {
+        self.stage == Stage::Hello
+    }
+
     fn client_open(&mut self, bytes: &[u8]) -> Option<Verdict> {
         if self.line.feed(bytes) == Found::Yes {
             return Some(self.finish(Protocol::Http1, DecidedBy::Client));

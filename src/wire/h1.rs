@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | LF for CRLF in a head or trailer section | a line's end, as httparse and RFC 9112, section 2.2, take it | refused |
 //! | empty lines before a head | nothing | one CRLF before a request passes |
-//! | a folded field line (`obs-fold`) | one line; blind, if the field decides framing | refused |
+//! | a folded field line (`obs-fold`), in a trailer section too | one line; blind, if the field decides framing | refused |
 //! | a target with bytes from 0x80 up, UTF-8 or not | itself | refused |
 //! | `Content-Length` several times with one value | that value (RFC 9112, section 6.3, point 5) | refused |
 //! | `Content-Length` with leading zeros | decimal | refused |
@@ -21,7 +21,8 @@
 //! | blanks after a chunk's size, any byte but CR and LF in its extension | nothing | refused |
 //! | `Host` missing from HTTP/1.1, several times, or no host | the first, or none | refused |
 //! | `Host` other than an absolute target's authority | the target's authority | refused |
-//! | a GET or HEAD with a body | a body | passes |
+//! | a GET, HEAD or TRACE with a body | a body | refused |
+//! | a DELETE or OPTIONS with a body | a body | passes |
 //! | a status above 599 | a final response | passes |
 //!
 //! Bounds: a head or trailer section has at most [`MAX_HEAD`] bytes, a head [`MAX_FIELDS`] fields, a trailer section 64, a chunk's size
@@ -35,7 +36,8 @@
 //! the connection's end cut it short. A response is over, and counted, with its `ResponseEnd`: an early one before its
 //! request. A tunnel's `ResponseEnd` comes when both sides have ended.
 //!
-//! Memory: one that stands between messages owns no heap, and a message whose head came in one piece needs none.
+//! Memory: one that stands between messages owns no heap, and a message whose head came in one piece needs none. Only a client
+//! that has more than 64 exchanges open takes some for them, until all are answered.
 
 mod body;
 mod exchange;

@@ -27,7 +27,7 @@ pub(super) enum Step {
 /// How the first line begins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Stage {
-    /// With a word of token characters and a blank, or as if it were to be that. It is held.
+    /// With a word of token characters, a letter first, and a blank, or as if it were to be that. It is held.
     #[default]
     Request,
     /// With something else. It passes as it comes, and is watched up to its end.
@@ -45,6 +45,9 @@ enum Part {
     #[default]
     Before,
     Word,
+    /// Behind a method of [`METHODS`]: whatever comes, some take it for a request.
+    Target,
+    /// Behind another word. A control byte shows that it is no request by the rules.
     Text,
 }
 
@@ -112,15 +115,25 @@ impl Lines {
     fn request(&mut self, bytes: &[u8]) -> Step {
         self.line.extend_from_slice(bytes);
         for (at, &byte) in bytes.iter().enumerate() {
+            let behind = bytes.len().saturating_sub(at);
             self.part = match (self.part, byte) {
                 (Part::Before, b'\r' | b'\n' | b' ' | b'\t') => Part::Before,
-                (Part::Word | Part::Text, b'\n') => return self.first_whole(bytes.len().saturating_sub(at)),
-                (Part::Before | Part::Word, _) if is_token(byte) => Part::Word,
-                (Part::Word, b' ' | b'\t' | b'\r' | b'/') | (Part::Text, _) => Part::Text,
+                (Part::Word | Part::Target | Part::Text, b'\n') => return self.first_whole(behind),
+                (Part::Before, b'A'..=b'Z' | b'a'..=b'z') => Part::Word,
+                (Part::Word, _) if is_token(byte) => Part::Word,
+                (Part::Word, b' ' | b'\t' | b'\r' | b'/') => self.behind_word(behind),
+                (Part::Target, _) => Part::Target,
+                (Part::Text, _) if !byte.is_ascii_control() || matches!(byte, b'\t' | b'\r') => Part::Text,
                 _ => return self.let_pass(),
             };
         }
         if self.line.len() > MAX_LINES { Step::Refuse } else { Step::Hold }
+    }
+
+    /// The first word is whole; what is behind are `behind` bytes.
+    fn behind_word(&self, behind: usize) -> Part {
+        let word = self.line.get(..self.line.len().saturating_sub(behind)).unwrap_or_default();
+        if METHODS.contains(&word.trim_ascii_start()) { Part::Target } else { Part::Text }
     }
 
     /// The first line is whole; its LF and what is behind are `behind` bytes.

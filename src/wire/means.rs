@@ -1,7 +1,7 @@
 //! What all observers share.
 
 use crate::wire::h1;
-use crate::wire::h2::Scratch;
+use crate::wire::h2::{Kept, Scratch};
 
 /// What all observers share, lent to each for a call, so that an idle connection owns next to nothing.
 #[derive(Debug, Default)]
@@ -24,6 +24,16 @@ impl Means {
     pub fn trim(&mut self) {
         self.scratch.trim();
         self.spare = Vec::new();
+    }
+
+    /// Asks for the fields of the first request of HTTP/2 that comes in the next call.
+    pub fn keep_fields(&mut self) {
+        self.scratch.keep_fields();
+    }
+
+    /// Puts them there, if a request came.
+    pub fn take_fields(&mut self, fields: &mut Kept) {
+        self.scratch.take_fields(fields);
     }
 
     pub(super) fn take(&mut self, is_strict: bool) -> Box<h1::Observer> {

@@ -1,6 +1,8 @@
 //! Who watches a connection's bytes as they pass. An observer never changes or delays a byte; where it was asked to be
 //! strict, it holds back what it is not sure of.
 
+mod about;
+
 use crate::wire::detect::{DecidedBy, Detector, Protocol, Verdict};
 use crate::wire::event::{Peer, Sink};
 use crate::wire::gate::Gate;
@@ -58,33 +60,6 @@ impl Observer {
             Observer::Fresh | Observer::Detecting(_) => false,
             Observer::Gated(gate) => gate.is_decided(),
             _ => true,
-        }
-    }
-
-    /// Whether it was found out that this is not HTTP.
-    pub fn is_not_http(&self) -> bool {
-        let is_opaque = match self {
-            Observer::Gated(gate) => matches!(gate.inner(), Observer::Opaque),
-            _ => matches!(self, Observer::Opaque),
-        };
-        is_opaque || self.opaque().is_some()
-    }
-
-    /// HTTP/2's observer, if there is one.
-    pub fn http2(&self) -> Option<&h2::Observer> {
-        match self {
-            Observer::Http2(http) => Some(http),
-            Observer::Gated(gate) => gate.inner().http2(),
-            _ => None,
-        }
-    }
-
-    /// Who has settled that this is not HTTP, while only its name is still open.
-    pub fn opaque(&self) -> Option<DecidedBy> {
-        match self {
-            Observer::Detecting(undecided) => undecided.detector.opaque(),
-            Observer::Gated(gate) => gate.inner().opaque(),
-            _ => None,
         }
     }
 

@@ -33,8 +33,10 @@ impl Http1<'_> {
         let cause = clean(self.cause);
         let body = format!("{status} {reason}: {cause}\n");
         let connection = if self.keep_alive { "" } else { "connection: close\r\n" };
+        // Required with 405: what there is to ask us for, as the last hop (RFC 9110, section 15.5.6).
+        let allow = if status == 405 { "allow: OPTIONS\r\n" } else { "" };
         let head = format!(
-            "HTTP/1.1 {status} {reason}\r\n{ERROR_HEADER}: {cause}\r\ncontent-type: text/plain\r\n\
+            "HTTP/1.1 {status} {reason}\r\n{ERROR_HEADER}: {cause}\r\n{allow}content-type: text/plain\r\n\
              content-length: {}\r\n{connection}\r\n",
             body.len()
         );
@@ -51,6 +53,12 @@ pub fn http1(status: u16, cause: &str) -> Vec<u8> {
     Http1 { status, cause, to_head: false, keep_alive: false }.bytes()
 }
 
+/// The answer to an OPTIONS whose last hop we are (RFC 9110, section 9.3.7).
+pub fn http1_options(keep_alive: bool) -> Vec<u8> {
+    let connection = if keep_alive { "" } else { "connection: close\r\n" };
+    format!("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{connection}\r\n").into_bytes()
+}
+
 /// A status of ours: wayside answers for itself only where something went wrong.
 fn own(status: u16) -> u16 {
     if (400..600).contains(&status) { status } else { 500 }
@@ -62,6 +70,7 @@ fn reason(status: u16) -> &'static str {
         400 => "Bad Request",
         403 => "Forbidden",
         404 => "Not Found",
+        405 => "Method Not Allowed",
         408 => "Request Timeout",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
@@ -96,7 +105,7 @@ mod tests {
 
     #[test]
     fn every_status_of_ours_has_its_phrase() {
-        for status in [400, 403, 404, 408, 431, 500, 501, 502, 503, 504, 508] {
+        for status in [400, 403, 404, 405, 408, 431, 500, 501, 502, 503, 504, 508] {
             let said = String::from_utf8(http1(status, "why")).unwrap();
             let phrase = said.split("\r\n").next().unwrap().split_once(&status.to_string()).unwrap().1;
             assert!(!phrase.contains("Error") || status == 500, "{said}");

@@ -207,8 +207,7 @@ impl Worker {
                 next
             }
             _ => {
-                let is_served = self.kit.config.proxy_clients.contains(peer.ip());
-                let way = Way { listen, target, is_served };
+                let way = Way { listen, target };
                 entry.insert(AnyFlow::Steered(SteeredFlow::new(key, stream, &origin, way, &mut self.kit)));
                 Next::Wait
             }

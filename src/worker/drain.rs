@@ -1,6 +1,7 @@
 //! Ending: a signal, the drain, and the end of it.
 
 use crate::flow::{Ending, Next};
+use crate::kit::Kit;
 use crate::listener::Listener;
 use crate::worker::Worker;
 use log::{info, warn};
@@ -55,6 +56,8 @@ impl Worker {
         self.draining = Some(self.kit.now.after(limit));
         let patience = self.kit.config.drain_timeout * 4 / 5;
         self.kit.hurry_from = Some(self.kit.now.after(patience));
+        let Kit { pool, metrics, now, .. } = &mut self.kit;
+        pool.shut(*now, metrics);
         for (slot, flow) in &mut self.flows {
             if !flow.set_queued(true) {
                 self.queue.push_back(slot as u32);

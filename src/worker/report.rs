@@ -1,13 +1,15 @@
 //! The admin server's view of the worker.
 
-use crate::admin::{Connection, Subject};
+use crate::admin::{Connection, Endpoint, Subject};
+use crate::balance::Report;
 use crate::flow::any::AnyFlow;
 use crate::kit::Kit;
-use crate::metrics::{Counter, Metrics, Scrape};
+use crate::metrics::{self, Counter, Gauges, Metrics, Scrape};
 use crate::sys;
 use crate::worker::Worker;
 use slab::Slab;
 use std::io::Write;
+use std::net::SocketAddr;
 
 impl Worker {
     /// One bounded turn for the admin server; true if it wants another at once.
@@ -42,6 +44,39 @@ struct View<'a> {
     is_ready: bool,
 }
 
+impl View<'_> {
+    fn refresh_backends(&mut self) {
+        let Kit { backends, pool, metrics, .. } = &mut *self.kit;
+        let aside = backends.aside().map(|(backend, aside)| metrics::Aside {
+            backend: backend.clone(),
+            address: aside.address,
+            cause: aside.cause.as_str(),
+        });
+        metrics.set_gauges(Gauges {
+            sets: backends.sizes().map(|(name, count)| (name.clone(), count)).collect(),
+            aside: aside.collect(),
+            idle: pool.idle(),
+        });
+        metrics.set(Counter::BackendLeftOut, backends.left_out());
+    }
+
+    fn refresh_resolver(&mut self) {
+        let counters = self.kit.resolver.counters();
+        for (counter, total) in [
+            (Counter::ResolverLookups, counters.lookups),
+            (Counter::ResolverFailed, counters.failed),
+            (Counter::ResolverQueries, counters.queries),
+            (Counter::ResolverQueriesTcp, counters.queries_over_tcp),
+            (Counter::ResolverForeign, counters.foreign_replies),
+            (Counter::ResolverTimeouts, counters.timeouts),
+            (Counter::ResolverGuestsForgotten, counters.guests_forgotten),
+            (Counter::ResolverGuestsRefused, counters.guests_refused),
+        ] {
+            self.kit.metrics.set(counter, total);
+        }
+    }
+}
+
 impl Subject for View<'_> {
     fn ready(&self) -> bool {
         self.is_ready
@@ -54,6 +89,8 @@ impl Subject for View<'_> {
         self.kit.metrics.set(Counter::LogDropped, sys::stderr::dropped());
         self.kit.metrics.set(Counter::AccessLogLines, self.kit.access_log.lines());
         self.kit.metrics.set(Counter::AccessLogDropped, self.kit.access_log.dropped());
+        self.refresh_backends();
+        self.refresh_resolver();
     }
 
     fn metrics(&self) -> &Metrics {
@@ -67,5 +104,32 @@ impl Subject for View<'_> {
     fn connection(&self, from_slot: usize) -> Option<(usize, Connection)> {
         let end = self.flows.capacity();
         (from_slot..end).find_map(|slot| Some((slot, self.flows.get(slot)?.describe(self.kit.now)?)))
+    }
+
+    fn endpoint(&self, from: usize) -> Option<(usize, Endpoint)> {
+        let now = self.kit.now;
+        let (place, backend, report) = self.kit.backends.report(from, now)?;
+        let Report { address, weight, pending, failures, rtt, aside } = report;
+        let state = match aside {
+            Some(_) => "aside",
+            None if weight == 0 => "unused",
+            None => "ready",
+        };
+        let endpoint = Endpoint {
+            backend: backend.to_string(),
+            address,
+            state,
+            weight,
+            pending,
+            failures,
+            cause: aside.map(|aside| aside.cause.as_str()),
+            until: aside.map(|aside| aside.until.since(now)).unwrap_or_default(),
+            rtt,
+        };
+        Some((place, endpoint))
+    }
+
+    fn server_first(&self, place: usize) -> Option<SocketAddr> {
+        self.kit.server_first.at(place).copied()
     }
 }

@@ -152,6 +152,7 @@ fn responses_before_their_requests_end() {
     let early = [c(join(&[POST, "12345"])), s(TOO_LARGE)];
     let then = |steps: &[Step]| [&early[..], steps].concat();
     let (up, down) = (POST.len() + 5, TOO_LARGE.len());
+    let long = format!("HTTP/1.1 400 Bad Request\r\nContent-Length: 10000\r\n\r\n{}", "x".repeat(10_000));
     hold(&[
         ("it goes on", then(&[c("67890")]), &[(413, "", up + 5, down)]),
         ("and then another", then(&[c("67890"), c(GET), s(OK)]), &[(413, "", up + 5, down), (200, "", G, O)]),
@@ -164,6 +165,31 @@ fn responses_before_their_requests_end() {
         ("it never ends", then(&[c("67"), ClientFin]), &[(413, "", up + 2, down)]),
         ("the client resets", then(&[c("67"), ClientReset]), &[(413, "", up + 2, down)]),
         ("the server resets", then(&[ServerReset]), &[(413, "", up, down)]),
+        (
+            "the client ends first",
+            vec![c(join(&[POST, "12345"])), ClientFin, s(&long)],
+            &[(400, "", up, long.len())],
+        ),
+        (
+            "the client ends first, within the answer",
+            vec![c(join(&[POST, "12345"])), s(&long[..9_000]), ClientFin, s(&long[9_000..])],
+            &[(400, "", up, long.len())],
+        ),
+        (
+            "the client ends first, both in chunks",
+            vec![c(&CHUNKS[..60]), ClientFin, s(CONTINUE), s(CHUNKED), s(LAST)],
+            &[(200, "", 60, CONTINUE.len() + CHUNKED.len() + LAST.len())],
+        ),
+        (
+            "the client ends first, and then the server ends its answer with the connection",
+            vec![c(join(&[POST, "12345"])), ClientFin, s(join(&[CLOSE, "no"])), ServerFin],
+            &[(200, "", up, CLOSE.len() + 2)],
+        ),
+        (
+            "the client ends first, behind another request",
+            vec![c(join(&[HEAD, POST, "12345"])), ClientFin, s(join(&[LENGTH, TOO_LARGE]))],
+            &[(200, "", HEAD.len(), LENGTH.len()), (413, "", up, down)],
+        ),
         (
             "the server ends its answer with the connection",
             vec![c(join(&[POST, "12345"])), s(join(&[CLOSE, "no"])), ServerFin, c("67890"), ClientFin],

@@ -95,7 +95,8 @@ fn request(random: &mut Random, id: usize, method: &str, line: &mut Line) {
     line.bytes.extend_from_slice(format!("hoST: {host}\r\n").as_bytes());
     filler(random, &mut line.bytes);
     let event = format!("> {id} {method} [{authority}] {target}");
-    match random.below(if is_connect { 1 } else { 3 }) {
+    let is_bodiless = matches!(method, "CONNECT" | "GET" | "HEAD");
+    match random.below(if is_bodiless { 1 } else { 3 }) {
         0 => {
             line.bytes.extend_from_slice(b"\r\n");
             line.say(event);

@@ -73,7 +73,9 @@ fn trailer_sections() {
     chunked(b"0\r\n\0\r\n\r\n", TRAILERS, 3);
     chunked(b"0\r\na: b\rc: d\r\n\r\n", TRAILERS, 3);
     chunked(b"0\r\na : b\r\n\r\n", TRAILERS, 3);
-    chunked(b"0\r\na: b\r\n c\r\n\r\n", TRAILERS, 3);
+    chunked(b"0\r\n a: b\r\n\r\n", TRAILERS, 3);
+    chunked(b"0\r\nContent-Length: 1\r\n 2\r\n\r\n", TRAILERS, 3);
+    chunked(b"0\r\na: b\r\n c\r\n\r\n", Follow(">| 0"), 3);
     chunked(b"0\r\n\ra: b\r\n\r\n", TRAILERS, 3);
     chunked(b"0\r\nContent-Length: 5\r\n\r\n", Follow(">| 0"), 3);
     chunked(b"0\r\nTransfer_Encoding: x\r\n\r\n", Follow(">| 0"), 3);

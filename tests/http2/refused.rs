@@ -13,9 +13,9 @@ const GREETING: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
 const GOAWAY: &[u8] = b"\0\0\x1a\x07\0\0\0\0\0\0\0\0\0\0\0\0\0connection refused";
 
 /// wayside in front of nothing.
-fn before_nothing() -> (Wayside, impl Sized) {
+fn before_nothing(more: &[&str]) -> (Wayside, impl Sized) {
     let (socket, addr) = refusing();
-    (Wayside::start(&["--forward", &forward(addr)]), socket)
+    (Wayside::start(&[&["--forward", &forward(addr)], more].concat()), socket)
 }
 
 fn answers(wayside: &Wayside, status: &str) -> f64 {
@@ -29,7 +29,7 @@ fn curl_sees_502_and_the_cause() {
         Ok(curl) => curl,
         Err(why) => skipped!("{why}"),
     };
-    let (wayside, _socket) = before_nothing();
+    let (wayside, _socket) = before_nothing(&[]);
     let dir = TempDir::new();
     let data = dir.file("data", vec![b'd'; 300_000]);
     let upload = format!("@{}", data.display());
@@ -55,7 +55,7 @@ fn nghttp_gets_an_answer_and_a_clean_goaway() {
         Ok(nghttp) => nghttp,
         Err(why) => skipped!("{why}"),
     };
-    let (wayside, _socket) = before_nothing();
+    let (wayside, _socket) = before_nothing(&[]);
     let url = format!("http://{}/", wayside.addr(0));
     let said = programs::run(Command::new(nghttp).args(["-nv", &url]), b"");
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
@@ -67,7 +67,13 @@ fn nghttp_gets_an_answer_and_a_clean_goaway() {
 /// gRPC's clients ask nothing before they have the server's SETTINGS.
 #[test]
 fn a_client_that_waits_for_settings_gets_them_and_then_its_answer() {
-    let (wayside, _socket) = before_nothing();
+    for more in [&[][..], &["--http-strict"], &["--http-reuse"]] {
+        waits_for_settings(more);
+    }
+}
+
+fn waits_for_settings(more: &[&str]) {
+    let (wayside, _socket) = before_nothing(more);
     let mut client = guard(TcpStream::connect(wayside.addr(0)).expect("to connect")).expect("time-outs");
     client.write_all(PREFACE).expect("to write");
     let mut greeting = [0; GREETING.len()];
@@ -87,7 +93,7 @@ fn a_client_that_waits_for_settings_gets_them_and_then_its_answer() {
 
 #[test]
 fn a_client_that_asks_nothing_gets_a_clean_goaway() {
-    let (wayside, _socket) = before_nothing();
+    let (wayside, _socket) = before_nothing(&[]);
     for ends in [false, true] {
         let mut client = guard(TcpStream::connect(wayside.addr(0)).expect("to connect")).expect("time-outs");
         client.write_all(PREFACE).expect("to write");

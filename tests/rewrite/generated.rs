@@ -58,7 +58,9 @@ fn head(random: &mut Random, peer: Peer) -> Vec<u8> {
         lines.push((*random.pick(&LINES)).to_owned());
     }
     let has_no_body = [" 20", " 10"].iter().any(|status| lines[0].contains(status));
-    let is_unframed = has_no_body || (is_http10 && length.starts_with('T'));
+    // Strict parsing refuses those of GET and TRACE.
+    let has_none_by_rule = ["GET ", "TRACE "].iter().any(|method| lines[0].starts_with(method));
+    let is_unframed = has_no_body || has_none_by_rule || (is_http10 && length.starts_with('T'));
     if !is_unframed && !random.one_in(3) {
         lines.insert(1 + random.below(lines.len()), length.to_owned());
     }

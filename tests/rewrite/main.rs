@@ -17,6 +17,8 @@ pub(crate) fn head(lines: &str) -> Vec<u8> {
 /// Whether strict parsing takes `head` for exactly one whole head of `peer`, in answer to a request for an upgrade.
 pub(crate) fn is_strict_head(peer: Peer, head: &[u8]) -> bool {
     let mut observer = Observer::new(true);
+    // As where requests are steered: whoever does that looks whether `Host` is the target's.
+    observer.set_rigour(true, true);
     let mut heads = 0;
     let mut sink = |event: Event<'_>| match (peer, event) {
         (Peer::Client, Event::Request { .. }) => heads += 1,

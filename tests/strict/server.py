@@ -1,4 +1,6 @@
-"""An HTTP/1.1 server of Python's own, which writes the target of each request to a file."""
+"""An HTTP/1.1 server of Python's own, which writes the target of each request to a file.
+
+As Python's SimpleHTTPRequestHandler it does not look for the body of a request that most often has none."""
 import http.server
 import sys
 
@@ -9,12 +11,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self):
         with open(sys.argv[2], "a", encoding="latin-1") as log:
             log.write(self.path + "\n")
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.command in ("POST", "PUT"):
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.send_response(200)
+        self.send_header("X-Target", self.path)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_GET = do_POST = do_HEAD = do_PUT = answer
+    do_GET = do_POST = do_HEAD = do_PUT = do_TRACE = answer
 
     def log_message(self, *_):
         pass

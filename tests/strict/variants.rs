@@ -31,6 +31,8 @@ pub(crate) const FIRST_LINES: &[&[u8]] = &[
     b"GET\x0b/smuggled\r\n",
     b"\x0bGET /smuggled\r\n",
     b"GET /smuggled",
+    b"GET /smuggled\0",
+    b"GET /smuggled\0 x",
     b"GET /smuggled HTTP/1.1\nHost: h\n\n",
     b"GET /smuggled HTTP/01.01\r\nHost: h\r\n\r\n",
     b"GET /smuggled HTTP/1.10\r\nHost: h\r\n\r\n",
@@ -108,4 +110,12 @@ pub(crate) const CHUNKS: &[&[u8]] = &[
     b"0\r\nHost: other\r\n\r\n",
     b"0\r\nX : y\r\n\r\n",
     b"0\r\nX: y\r\n z\r\n\r\n",
+];
+
+/// Requests with a body where most have none: a server that does not read it finds `/smuggled` there.
+pub(crate) const BODIES: &[&[u8]] = &[
+    b"GET /good HTTP/1.1\r\nHost: h\r\nContent-Length: 35\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"HEAD /good HTTP/1.1\r\nHost: h\r\nContent-Length: 35\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"TRACE /good HTTP/1.1\r\nHost: h\r\nContent-Length: 35\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"GET /good HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n23\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n\r\n0\r\n\r\n",
 ];

@@ -59,6 +59,13 @@ impl Launch {
     pub fn start(self) -> Result<Wayside, String> {
         let mut args = vec!["run".to_owned()];
         args.extend(self.args.clone());
+        // `WAYSIDE_TEST_ARGS`: the suite as it is, with these options besides.
+        args.extend(
+            std::env::var("WAYSIDE_TEST_ARGS")
+                .iter()
+                .flat_map(|words| words.split_whitespace())
+                .map(str::to_owned),
+        );
         let config = self.args.iter().any(|arg| arg.starts_with("--config"));
         let defaults = [("admin", "127.0.0.1:0"), ("inbound", "off"), ("outbound", "off")];
         for (name, value) in defaults {
@@ -107,8 +114,14 @@ pub struct Ended {
 
 /// Runs the program to its end, for what does not stay: `check`, `--help`, a wrong option. `stdin` is empty.
 pub fn run_to_end(args: &[&str], env: &[(&str, &str)]) -> Ended {
+    run_through(&[], args, env)
+}
+
+/// The same with words before the command, such as [`Host::wrapper`](super::Host::wrapper).
+pub fn run_through(wrapper: &[&str], args: &[&str], env: &[(&str, &str)]) -> Ended {
     let env: Vec<_> = env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let mut child = bare(program(), &[], &env).args(args).spawn().expect("the program");
+    let wrapper: Vec<_> = wrapper.iter().map(|&word| word.to_owned()).collect();
+    let mut child = bare(program(), &wrapper, &env).args(args).spawn().expect("the program");
     let stdout = gather(child.stdout.take().expect("a pipe"), |_| {});
     let stderr = gather(child.stderr.take().expect("a pipe"), |_| {});
     let status = wait_child(&mut child, READY).unwrap_or_else(|| {

@@ -80,6 +80,13 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     pub(crate) fn new(family: Family, args: &[&str]) -> Self {
+        Gateway::with(family, args, |router| {
+            router.filter(family, "-t nat -A PREROUTING -i client -p tcp -j REDIRECT --to-ports 4143");
+        })
+    }
+
+    /// With what `rules` puts there.
+    pub(crate) fn with(family: Family, args: &[&str], rules: impl FnOnce(&Host)) -> Self {
         let [router, client, server] = ["router", "client", "server"].map(Host::new);
         router.cable(1, "client", &client, "eth0");
         router.cable(2, "server", &server, "eth0");
@@ -90,7 +97,7 @@ impl Gateway {
         if family == Family::V6 {
             router.set("ipv6/conf/all/forwarding", "1");
         }
-        router.filter(family, "-t nat -A PREROUTING -i client -p tcp -j REDIRECT --to-ports 4143");
+        rules(&router);
         Gateway { resident: Resident::start(&router, args), client, router, server, family }
     }
 
@@ -121,11 +128,18 @@ pub(crate) struct Pod {
 impl Pod {
     /// `skips`: rules that come before those of the sidecar.
     pub(crate) fn new(family: Family, skips: &[&str], args: &[&str]) -> Self {
+        Pod::with(family, args, |host| {
+            for rule in skips.iter().chain(&SIDECAR) {
+                host.filter(family, rule);
+            }
+        })
+    }
+
+    /// With what `rules` puts there.
+    pub(crate) fn with(family: Family, args: &[&str], rules: impl FnOnce(&Host)) -> Self {
         let [host, peer] = ["pod", "peer"].map(Host::new);
         host.cable(1, "eth0", &peer, "eth0");
-        for rule in skips.iter().chain(&SIDECAR) {
-            host.filter(family, rule);
-        }
+        rules(&host);
         Pod { resident: Resident::start(&host, args), host, peer, family }
     }
 
@@ -265,12 +279,19 @@ pub(crate) fn is_direct(client: &TcpStream, server: &TcpStream) -> bool {
     here(client) == there(server)
 }
 
-/// Connects, and is turned away with a reset: at once, and for good.
+/// Connects, and is turned away with a reset: at once, and for good; or, where HTTP would be served, as soon as it has said
+/// something else.
 #[track_caller]
 pub(crate) fn expect_turned_away(host: &Host, user: u32, addr: SocketAddr) {
     let connected = host.run_as(user, || connect(addr));
     match connected {
-        Ok(stream) => expect_reset(&stream, SECOND),
+        Ok(mut stream) => {
+            // Whoever takes requests as a proxy waits for one. This is none. The reset may be here before it is said.
+            match stream.write_all(b"\0no request\r\n") {
+                Ok(()) => expect_reset(&stream, SECOND),
+                Err(error) => assert!(is_reset(&error), "{error}"),
+            }
+        }
         Err(error) => assert!(is_reset(&error), "{addr}: {error}"),
     }
 }

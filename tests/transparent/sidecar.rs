@@ -8,6 +8,7 @@ use crate::support::*;
 
 in_both_families! {
     what_the_application_dials_is_outbound
+    a_redirected_request_to_a_proxy_goes_where_it_was_going
     what_the_application_serves_is_inbound
     the_application_reaches_itself_by_the_address_of_its_host
     servers_may_speak_first_both_ways
@@ -46,6 +47,44 @@ fn what_the_application_dials_is_outbound(family: Family) {
     let (before, client) = (lab.wayside().accepted(), lab.host.connect_as(WAYSIDE, lab.far(444)));
     assert!(is_direct(&client, &accept(&listener)));
     assert_eq!(lab.wayside().accepted(), before);
+}
+
+/// It is another proxy that the application asks, and that gets the request as it was sent.
+fn a_redirected_request_to_a_proxy_goes_where_it_was_going(family: Family) {
+    for args in [&[][..], &["--http-reuse"]] {
+        let lab = Pod::new(family, &[], args);
+        let listener = lab.peer.listen(lab.far(3128));
+        let ask =
+            b"GET http://elsewhere.test/x HTTP/1.1\r\nHost: elsewhere.test\r\nProxy-Connection: a\r\n\r\n";
+        let mut client = lab.host.connect_as(APP, lab.far(3128));
+        client.write_all(ask).expect("to ask");
+        let mut server = accept(&listener);
+        let mut heard = vec![0; ask.len()];
+        if args.is_empty() {
+            server.read_exact(&mut heard).expect("the request");
+            assert_eq!(heard, ask);
+        } else {
+            // What is about the connection alone is taken out, as it may be shared.
+            heard.truncate(ask.len() - "Proxy-Connection: a\r\n".len());
+            server.read_exact(&mut heard).expect("the request");
+            assert_eq!(heard, b"GET http://elsewhere.test/x HTTP/1.1\r\nHost: elsewhere.test\r\n\r\n");
+        }
+        server.write_all(OK).expect("to answer");
+        let mut answer = [0; OK.len()];
+        client.read_exact(&mut answer).expect("the answer");
+        assert_eq!(answer, OK);
+        // And its tunnels are its own to make.
+        let mut client = lab.host.connect_as(APP, lab.far(3128));
+        let ask = b"CONNECT elsewhere.test:443 HTTP/1.1\r\nHost: elsewhere.test:443\r\n\r\n";
+        client.write_all(ask).expect("to ask");
+        let mut server = accept(&listener);
+        let mut heard = vec![0; ask.len()];
+        server.read_exact(&mut heard).expect("the request");
+        assert_eq!(heard, ask);
+        server.write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("to answer");
+        client.read_exact(&mut [0; 19]).expect("the answer");
+        greet(&client, &server);
+    }
 }
 
 #[test]

@@ -37,6 +37,26 @@ impl Subject for Fake {
         let slot = from_slot.next_multiple_of(2);
         (slot < self.connections * 2).then(|| (slot, self.at(slot)))
     }
+    fn endpoint(&self, from: usize) -> Option<(usize, Endpoint)> {
+        (from < 2).then(|| {
+            let is_aside = from == 1;
+            let endpoint = Endpoint {
+                backend: "api".to_string(),
+                address: SocketAddr::from(([10, 0, 0, 1], 8080 + from as u16)),
+                state: if is_aside { "aside" } else { "ready" },
+                weight: 1024,
+                pending: 3,
+                failures: 7,
+                cause: is_aside.then_some("failed"),
+                until: Duration::from_millis(1500),
+                rtt: (!is_aside).then_some(Duration::from_micros(250)),
+            };
+            (from, endpoint)
+        })
+    }
+    fn server_first(&self, place: usize) -> Option<SocketAddr> {
+        (place < 2).then(|| SocketAddr::from(([10, 0, 0, 2], 25 + place as u16)))
+    }
 }
 
 impl Fake {

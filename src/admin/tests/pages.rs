@@ -29,7 +29,7 @@ fn each_path_answers() {
         assert_eq!(response.field("Connection"), None);
     }
     let index = bench.get("/");
-    for path in ["/metrics", "/ready", "/live", "/connections"] {
+    for path in ["/metrics", "/ready", "/live", "/connections", "/backends", "/server-first"] {
         assert!(index.text().contains(path));
     }
     bench.subject.ready = false;
@@ -55,6 +55,20 @@ fn metrics_are_fresh_and_whole() {
         assert_eq!(samples[&series(n)], f64::from(n));
     }
     assert_eq!(bench.subject.refreshed, 1);
+}
+
+#[test]
+fn backends_and_server_first_targets_are_a_line_each() {
+    let mut bench = Bench::new();
+    let wanted = "{\"backends\":[\n\
+        {\"backend\":\"api\",\"address\":\"10.0.0.1:8080\",\"state\":\"ready\",\"weight\":1024,\"pending\":3,\
+        \"failures\":7,\"rtt_us\":250},\n\
+        {\"backend\":\"api\",\"address\":\"10.0.0.1:8081\",\"state\":\"aside\",\"weight\":1024,\"pending\":3,\
+        \"failures\":7,\"cause\":\"failed\",\"until_ms\":1500}\n]}\n";
+    let response = bench.get("/backends");
+    assert_eq!((response.status, response.text().to_string()), (200, wanted.to_string()));
+    let wanted = "{\"server_first\":[\n\"10.0.0.2:25\",\n\"10.0.0.2:26\"\n]}\n";
+    assert_eq!(bench.get("/server-first").text(), wanted);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Answers of our own to a request that is steered.
 
 use crate::flow::http::Counter;
+use crate::flow::refuse::count_bad_gateway;
 use crate::flow::steer::leave::Leave;
 use crate::flow::steer::{Stage, SteeredFlow};
 use crate::flow::{Next, Side};
 use crate::kit::Kit;
-use crate::metrics;
 use crate::wire::event::Peer;
 use crate::wire::h1::Fault;
 use crate::wire::observer::Observer;
@@ -17,7 +17,7 @@ impl SteeredFlow {
         match (self.observer.fault(), &self.observer) {
             (Some(fault), _) => self.answer_fault(fault, kit),
             (None, Observer::Http2Lost(reason)) => {
-                self.leave(Leave::Farewell(reply::http2_goaway(reason.as_str())))
+                self.leave(Leave::Farewell(Box::new(reply::http2_goaway(reason.as_str()))))
             }
             (None, _) => self.leave(Leave::Refused),
         }
@@ -28,6 +28,11 @@ impl SteeredFlow {
         let reason = fault.reason.as_str();
         kit.metrics.blind(self.account.direction, reason);
         if self.course.as_ref().is_some_and(|course| course.is_answered) {
+            if self.is_answered_early() && self.down.transit.is_empty() {
+                return self.finish_early(kit);
+            }
+            // Nothing more is read of a server that lives on.
+            self.drop_upstream(kit);
             return self.leave(Leave::Broken);
         }
         if fault.by == Peer::Client {
@@ -36,11 +41,9 @@ impl SteeredFlow {
         self.answer(fault.status, reason, kit)
     }
 
-    /// Answers the request, and keeps the connection where nothing speaks against it.
+    /// Answers the request, and keeps the connection where nothing speaks against it. 200 is for OPTIONS that ask us.
     pub(super) fn answer(&mut self, status: u16, cause: &'static str, kit: &mut Kit) -> Next {
-        if matches!(status, 502 | 504) {
-            kit.count(metrics::Counter::AnsweredBadGateway);
-        }
+        count_bad_gateway(status, kit);
         self.commit(kit);
         let sent = self.course.as_mut().and_then(|course| course.upstream.as_mut()?.sent.take());
         self.end_sent(sent, crate::balance::Outcome::Failed, kit);
@@ -53,24 +56,26 @@ impl SteeredFlow {
             ),
             _ => (false, false, None),
         };
-        let Some(course) = &mut self.course else { return self.leave(Leave::Farewell(Vec::new())) };
-        let is_kept =
-            is_whole && course.traits.keep_alive && !course.traits.is_http10 && kit.hurry_from.is_none();
-        let answer = reply::Http1 { status, cause, to_head, keep_alive: is_kept }.bytes();
+        let Some(course) = &mut self.course else { return self.leave(Leave::Farewell(Box::default())) };
+        // A client that has ended asks only what it has asked already.
+        let may_ask = !self.up.ended || course.held.len() > course.ready;
+        let is_welcome = may_ask && kit.hurry_from.is_none();
+        let is_kept = is_whole && is_welcome && course.traits.keep_alive && !course.traits.is_http10;
+        let answer = match status {
+            200 => reply::http1_options(is_kept),
+            _ => reply::Http1 { status, cause, to_head, keep_alive: is_kept }.bytes(),
+        };
         let connection = self.account.connection();
         let mut counter = Counter { http: &mut self.http, asked: Some(&mut course.asked), connection, kit };
         counter.answer(first, status, answer.len(), cause);
         if !is_kept || !self.down.transit.is_empty() {
-            return self.leave(Leave::Farewell(answer));
+            return self.leave(Leave::Farewell(Box::new(answer)));
         }
-        if !course.traits.may_reuse {
-            // It was sent, and so is not held any more.
-            course.ready = course.ready.min(course.held.len());
-        }
+        self.up.forgo(course.unsent());
         course.next();
         self.observer.next_exchange(&mut kit.means);
-        self.down.renew(kit);
-        self.up.renew(kit);
+        self.down.renew_source(kit);
+        self.up.renew_sink(kit);
         self.stage = Stage::Asking;
         if let Err(crate::flow::lane::Fault::Sink(error) | crate::flow::lane::Fault::Source(error)) =
             self.down.insert(&answer, &mut self.client, kit)

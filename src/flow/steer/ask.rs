@@ -11,16 +11,18 @@ use crate::flow::{Ending, Next, Side};
 use crate::kit::Kit;
 use crate::resolve::{Answer, Dialable};
 use crate::sys::socket;
-use crate::wire::detect::DecidedBy;
+use crate::wire::detect::{DecidedBy, Detector};
 use crate::wire::event::Peer;
 use crate::wire::observer::Observer;
+use crate::wire::reply;
+use mio::net::TcpStream;
 use std::io::{self, ErrorKind, Read};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How long a client may be silent at first before its target is dialled all the same: a server that speaks first is to
 /// be heard. A client's first bytes mostly come with the connection. One tick of the timer wheel.
-const GRACE: Duration = Duration::from_millis(8);
+pub(super) const GRACE: Duration = Duration::from_millis(8);
 
 impl SteeredFlow {
     /// A turn while a request is to come.
@@ -30,12 +32,19 @@ impl SteeredFlow {
         }
         // What lay behind the last request is the next one's beginning.
         if matches!(self.observer, Observer::Http1Idle) && self.has_held() {
+            if let Some(course) = &mut self.course {
+                course.since = kit.now;
+            }
             return self.show(0, kit);
+        }
+        // Its end came with the last request.
+        if self.up.ended {
+            return self.client_ended(kit);
         }
         if self.client.ready.is_readable() {
             return self.read(kit);
         }
-        if self.is_drained(kit) { Next::Close(Ending::Drained) } else { Next::Wait }
+        if self.is_drained(kit) { self.drained() } else { Next::Wait }
     }
 
     fn read(&mut self, kit: &mut Kit) -> Next {
@@ -68,11 +77,15 @@ impl SteeredFlow {
         }
         let course = self.course.get_or_insert_with(|| kit.courses.take());
         let before = course.held.len();
-        if before == 0 {
+        if !course.has_begun() {
             course.since = kit.now;
         }
         course.held.extend_from_slice(bytes);
         before
+    }
+
+    fn has_begun(&self) -> bool {
+        self.course.as_ref().is_some_and(|course| course.has_begun())
     }
 
     pub(super) fn has_held(&self) -> bool {
@@ -99,16 +112,28 @@ impl SteeredFlow {
         if self.observer.is_refused() {
             return self.refused(kit);
         }
+        // What is steered once can only go there, whatever is still to come of it.
+        let is_bound = self.way.target.is_some() && !kit.router.applies_to(self.way.listen);
         match &self.observer {
             Observer::Http1(_) if is_asked => self.choose(kit),
-            observer if observer.is_not_http() => self.choose_once(kit),
-            observer if observer.http2().is_some_and(|http| is_asked || http.is_blind()) => {
+            // The name that TLS is steered by may be in the part that is still to come.
+            observer if observer.is_not_http() && (is_bound || !observer.is_in_hello()) => {
                 self.choose_once(kit)
             }
-            _ if self.up.ended => self.client_ended(kit),
-            _ if self.client.ready.is_readable() => Next::Again,
-            _ => Next::Wait,
+            observer if is_bound && observer.http2().is_some_and(|http| http.has_client_begun()) => {
+                self.choose_once(kit)
+            }
+            observer if observer.http2().is_some() => self.heard_http2(is_asked, kit),
+            _ => self.hear_more(kit),
         }
+    }
+
+    /// It is not known yet what the client wants.
+    pub(super) fn hear_more(&mut self, kit: &mut Kit) -> Next {
+        if self.up.ended {
+            return self.client_ended(kit);
+        }
+        if self.client.ready.is_readable() { Next::Again } else { Next::Wait }
     }
 
     /// The client has sent its last byte, and that made no request.
@@ -118,6 +143,9 @@ impl SteeredFlow {
         if !self.has_held() && self.account.is_decided() {
             return Next::Close(Ending::Finished);
         }
+        if self.way.target.is_some() && self.observer.http2().is_some() {
+            return self.choose_once(kit);
+        }
         if is_undecided && self.way.target.is_some() {
             // A connection to us is a connection to the target, whatever comes of it.
             return self.give_up(DecidedBy::Eof, kit);
@@ -125,7 +153,7 @@ impl SteeredFlow {
         Next::Close(Ending::Finished)
     }
 
-    fn client_failed(&mut self, error: &io::Error, kit: &mut Kit) -> Next {
+    pub(super) fn client_failed(&mut self, error: &io::Error, kit: &mut Kit) -> Next {
         self.note_end(Side::Client, error);
         self.drop_upstream(kit);
         Next::Close(Ending::Reset)
@@ -148,7 +176,14 @@ impl SteeredFlow {
         if !upstream.is_connected || !upstream.end.ready.is_readable() || has_held {
             return None;
         }
-        kit.server_first.add(upstream.address);
+        if may_be_http2(&upstream.end.stream) {
+            // It says the same to all; the client's request may go elsewhere all the same.
+            return None;
+        }
+        // An end is nothing that it says.
+        if !socket::is_at_end(&upstream.end.stream) {
+            kit.server_first.add(upstream.address);
+        }
         Some(self.leave(Leave::Relay))
     }
 
@@ -166,7 +201,7 @@ impl SteeredFlow {
 
     /// When asking ends in another way.
     pub(super) fn asking_deadline(&self, kit: &Kit) -> Moment {
-        if kit.hurry_from.is_some() && !self.has_held() {
+        if kit.hurry_from.is_some() && self.is_between() {
             return self.active.plus(IDLE);
         }
         let early = self.course.as_ref().and_then(|course| course.upstream.as_ref());
@@ -174,7 +209,8 @@ impl SteeredFlow {
             return upstream.until;
         }
         match &self.course {
-            Some(course) if !course.held.is_empty() => course.since.after(kit.config.detect_timeout),
+            Some(course) if self.observer.http2().is_some() => self.http2_deadline(course, kit),
+            Some(course) if course.has_begun() => course.since.after(kit.config.detect_timeout),
             None if !self.account.is_decided() && self.way.target.is_some() => self.active.plus(GRACE),
             _ if !self.account.is_decided() => self.account.opened().after(kit.config.detect_timeout),
             _ => Moment::NEVER,
@@ -184,15 +220,16 @@ impl SteeredFlow {
     /// It has ended so.
     pub(super) fn asking_expired(&mut self, kit: &mut Kit) -> Next {
         if self.is_drained(kit) {
-            return Next::Close(Ending::Drained);
+            return self.drained();
         }
         if self.is_early_too_late(kit) {
             self.account.dial_failed(&io::Error::from_raw_os_error(socket::TIMED_OUT), kit);
             return self.early_failed(kit).unwrap_or(Next::Wait);
         }
-        if self.has_held() {
+        if self.has_begun() {
             return match &self.observer {
                 Observer::Http1(_) => self.answer(408, "request head too slow", kit),
+                observer if observer.http2().is_some() => self.http2_expired(kit),
                 observer if observer.is_decided() => self.choose_once(kit),
                 _ => self.give_up(DecidedBy::Timeout, kit),
             };
@@ -207,6 +244,10 @@ impl SteeredFlow {
     /// Nothing more is to be found out about what this is.
     fn give_up(&mut self, why: DecidedBy, kit: &mut Kit) -> Next {
         let is_strict = kit.config.http_strict;
+        if why == DecidedBy::Timeout && !is_strict && self.way.target.is_some() {
+            // What could have been a request's beginning is none that could be steered.
+            self.observer.open_gate();
+        }
         let connection = self.account.connection();
         let course = self.course.get_or_insert_with(|| kit.courses.take());
         let asked = Some(&mut course.asked);
@@ -241,7 +282,19 @@ impl SteeredFlow {
 
     fn is_drained(&self, kit: &Kit) -> bool {
         let is_time = |hurry_from| self.active.plus(IDLE) <= kit.now || hurry_from <= kit.now;
-        kit.hurry_from.is_some_and(is_time) && !self.has_held() && self.account.is_decided()
+        kit.hurry_from.is_some_and(is_time) && self.is_between()
+    }
+
+    /// Nothing was asked that is not answered.
+    fn is_between(&self) -> bool {
+        if self.has_begun() { self.is_idle_http2() } else { self.account.is_decided() }
+    }
+
+    fn drained(&mut self) -> Next {
+        if self.is_idle_http2() {
+            return self.leave(Leave::Farewell(Box::new(reply::http2_shutdown(0))));
+        }
+        Next::Close(Ending::Drained)
     }
 
     /// Goes on as what `leave` says.
@@ -249,4 +302,13 @@ impl SteeredFlow {
         self.stage = Stage::Leaving(leave);
         Next::Change
     }
+}
+
+/// Whether what a server has said first is, or may become, the SETTINGS of HTTP/2. It is left there.
+fn may_be_http2(stream: &TcpStream) -> bool {
+    let mut first = [0; 9];
+    let count = stream.peek(&mut first).unwrap_or_default();
+    let mut detector = Detector::default();
+    let verdict = detector.server(first.get(..count).unwrap_or_default());
+    count > 0 && verdict.is_none() && detector.opaque().is_none()
 }

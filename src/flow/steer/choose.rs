@@ -3,6 +3,8 @@
 use crate::config::Entry;
 use crate::course::{Choice, Course, Purpose, Traits, Trouble};
 use crate::flow::Next;
+use crate::flow::http::Connection;
+use crate::flow::ledger::Account;
 use crate::flow::steer::{SteeredFlow, Way};
 use crate::kit::Kit;
 use crate::metrics::Counter;
@@ -12,22 +14,34 @@ use crate::wire::detect::Verdict;
 use crate::wire::event::{Peer, Version};
 use crate::wire::h1::facts::{self, Form, RequestFacts};
 use crate::wire::observer::Observer;
+use log::warn;
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 /// What we do not do for a client, and why.
 type Refusal = (u16, &'static str);
 
+/// The client is none of those that we are a proxy for.
+const NOT_SERVED: Refusal = (403, "client not allowed to use this proxy");
+
+/// Nothing is wrong, but the request ends here: we are whom it asks (RFC 9110, section 7.6.2).
+const OPTIONS: Refusal = (200, "");
+
 impl SteeredFlow {
+    /// Whether its client may ask us for anything: where its target is known, or it may use us as a proxy.
+    pub(super) fn is_served(&self, kit: &Kit) -> bool {
+        self.way.target.is_some() || may_use_proxy(&self.account, kit)
+    }
+
     /// A request of HTTP/1 has come.
     pub(super) fn choose(&mut self, kit: &mut Kit) -> Next {
         let is_whole = matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client));
         let Some(course) = &mut self.course else { return Next::Wait };
+        self.up.forgo(course.drop_empty_line());
         if let Some(verdict) = course.verdict.take() {
             self.account.decide(verdict, kit);
         }
-        match aim(course, &self.way, is_whole, kit) {
+        match aim(course, &self.way, &self.account, is_whole, kit) {
             Ok(()) => self.seek(kit),
             Err((status, cause)) => self.answer(status, cause, kit),
         }
@@ -35,46 +49,68 @@ impl SteeredFlow {
 
     /// HTTP/2, TLS and all else are steered once.
     pub(super) fn choose_once(&mut self, kit: &mut Kit) -> Next {
+        let is_served = self.is_served(kit);
         let course = self.course.get_or_insert_with(|| kit.courses.take());
         course.traits.purpose = Purpose::Relay;
         // All that has come goes, and the observer has seen it.
         course.ready = course.held.len();
-        let route = match &self.observer {
-            Observer::Http2(_) if course.asked.id.is_some() => route_of_http2(course, self.way.listen, kit),
-            Observer::Opaque => route_of_tls(course.verdict.as_ref(), self.way.listen, kit),
-            _ => None,
+        let route = if self.observer.http2().is_some() {
+            course.asked.id.and_then(|_| route_of_http2(course, self.way.listen, kit))
+        } else {
+            route_of_tls(course.verdict.as_ref(), self.way.listen, kit)
         };
-        course.choice = match (route, self.way.target) {
-            (Some(route), _) => Choice::Backends(kit.router.backends(route, kit.backends.draw()), Vec::new()),
-            (None, Some(Dialable::Addr(address))) => Choice::Addresses(VecDeque::from([address])),
-            (None, Some(Dialable::Name(name, port))) => Choice::Name(name, port),
+        match (route, self.way.target) {
+            (Some(route), _) => course.choice = backends(route, kit),
+            (None, Some(target)) => course.go_to(target),
             (None, None) => {
-                kit.count(Counter::RefusedNotRedirected(self.account.direction));
+                not_redirected(&self.account.connection(), kit);
                 course.trouble = Trouble { status: 404, cause: "no route" };
-                Choice::None
             }
-        };
+        }
+        if !is_served {
+            let (status, cause) = NOT_SERVED;
+            course.trouble = Trouble { status, cause };
+            course.choice = Choice::None;
+        }
         self.seek(kit)
     }
 }
 
+/// It came to us as to a proxy, and asks for nothing that one does.
+fn not_redirected(connection: &Connection, kit: &mut Kit) {
+    kit.count(Counter::RefusedNotRedirected(connection.direction));
+    if let Some(more) = kit.refusals.pass(kit.now) {
+        let (direction, source) = (connection.direction.as_str(), SocketAddr::from(connection.source));
+        warn!(
+            "{direction}: connection from {source} closed: it was not redirected here and is not a proxy's HTTP/1, so its \
+             target is not known; redirect it, or use --forward ({more} such lines left out)"
+        );
+    }
+}
+
+/// Whether a connection's client may use us as a proxy.
+fn may_use_proxy(account: &Account, kit: &Kit) -> bool {
+    kit.config.proxy_clients.contains(account.source().ip())
+}
+
 /// Reads the head and sets where the request goes.
-fn aim(course: &mut Course, way: &Way, is_whole: bool, kit: &mut Kit) -> Result<(), Refusal> {
-    let Course { held, asked, traits, choice, .. } = course;
+fn aim(
+    course: &mut Course,
+    way: &Way,
+    account: &Account,
+    is_whole: bool,
+    kit: &mut Kit,
+) -> Result<(), Refusal> {
+    let Course { held, asked, traits, .. } = course;
     let head = held.get(..asked.request).unwrap_or_default();
     let facts = RequestFacts::of(head).map_err(|refused| (refused.status(), refused.as_str()))?;
     let is_explicit = way.target.is_none();
     let is_proxied = is_explicit && matches!(facts.form, Form::Absolute | Form::Authority);
-    if is_explicit && !way.is_served {
-        return Err((403, "client not allowed to use this proxy"));
-    }
-    if is_explicit && facts::is_loop(head, &kit.pseudonym) {
-        return Err((508, "request has been here before"));
+    if is_explicit && !may_use_proxy(account, kit) {
+        return Err(NOT_SERVED);
     }
     let is_connect = facts.form == Form::Authority;
-    if is_proxied && is_connect && !facts.port.is_some_and(|port| kit.config.connect_ports.contains(port)) {
-        return Err((403, "port not allowed for CONNECT"));
-    }
+    // Refused or not: whether the connection is kept is for the request to say.
     *traits = Traits {
         purpose: if is_proxied && is_connect { Purpose::Connect } else { Purpose::Exchange },
         keep_alive: facts.keep_alive && !(is_proxied && facts.version == Version::Http10),
@@ -83,16 +119,29 @@ fn aim(course: &mut Course, way: &Way, is_whole: bool, kit: &mut Kit) -> Result<
         is_explicit: is_proxied,
         may_reuse: is_whole && !facts.is_upgrade && !is_connect,
     };
+    if is_explicit && facts::is_loop(head, &kit.pseudonym) {
+        return Err((508, "request has been here before"));
+    }
+    let proxied = if is_proxied { Some(proxied(&facts, kit)?) } else { None };
+    if !is_proxied && facts.is_host_other {
+        return Err((400, "host"));
+    }
     let route =
         if kit.router.applies_to(way.listen) { route_of(head, &facts, way.listen, kit) } else { None };
-    *choice = match (route, way.target) {
-        (Some(route), _) => Choice::Backends(kit.router.backends(route, kit.backends.draw()), Vec::new()),
-        (None, Some(Dialable::Addr(address))) => Choice::Addresses(VecDeque::from([address])),
-        (None, Some(Dialable::Name(name, port))) => Choice::Name(name, port),
-        (None, None) if !is_proxied => return Err((404, "no route")),
-        (None, None) => proxied(&facts, kit)?,
-    };
+    match (route, way.target, proxied) {
+        (Some(route), ..) => course.choice = backends(route, kit),
+        (None, Some(target), _) => course.go_to(target),
+        (None, None, Some((host, port))) => {
+            let target = find(host, port, kit)?;
+            course.go_to(target);
+        }
+        (None, None, None) => return Err((404, "no route")),
+    }
     Ok(())
+}
+
+fn backends(route: RouteId, kit: &mut Kit) -> Choice {
+    Choice::Backends(kit.router.backends(route, kit.backends.draw()))
 }
 
 fn route_of(head: &[u8], facts: &RequestFacts<'_>, listen: Entry, kit: &Kit) -> Option<RouteId> {
@@ -114,7 +163,7 @@ fn field<'a>(head: &'a [u8], name: &str) -> Option<Cow<'a, [u8]>> {
 
 fn route_of_http2(course: &Course, listen: Entry, kit: &Kit) -> Option<RouteId> {
     let asked = &course.asked;
-    let header = |_: &str| None;
+    let header = |name: &str| asked.fields.value(name.as_bytes());
     kit.router.route(&Asked {
         listen,
         authority: &asked.authority,
@@ -129,16 +178,25 @@ fn route_of_tls(verdict: Option<&Verdict>, listen: Entry, kit: &Kit) -> Option<R
     kit.router.sni(listen, hello.sni.as_deref().unwrap_or_default())
 }
 
-/// Where an explicit proxy is to send it.
-fn proxied(facts: &RequestFacts<'_>, kit: &mut Kit) -> Result<Choice, Refusal> {
+/// Where an explicit proxy is asked to send it, if it may.
+fn proxied<'a>(facts: &RequestFacts<'a>, kit: &Kit) -> Result<(&'a [u8], u16), Refusal> {
     let (host, port) = facts.proxied().map_err(|refused| (refused.status(), refused.as_str()))?;
-    if facts.is_final_hop {
-        return Err((501, "Max-Forwards is used up here"));
+    if facts.form == Form::Authority && !kit.config.connect_ports.contains(port) {
+        return Err((403, "port not allowed for CONNECT"));
     }
+    match facts.method {
+        b"OPTIONS" if facts.is_final_hop => Err(OPTIONS),
+        _ if facts.is_final_hop => Err((405, "this proxy does not answer TRACE")),
+        _ => Ok((host, port)),
+    }
+}
+
+/// The host that a client has named.
+fn find(host: &[u8], port: u16, kit: &mut Kit) -> Result<Dialable, Refusal> {
     let host = std::str::from_utf8(host).map_err(|_| (400, "host of the request target"))?;
     match kit.resolver.guest(host, kit.instant) {
-        Ok(Guest::Address(ip)) => Ok(Choice::Addresses(VecDeque::from([SocketAddr::new(ip, port)]))),
-        Ok(Guest::Name(name)) => Ok(Choice::Name(name, port)),
+        Ok(Guest::Address(ip)) => Ok(Dialable::Addr(SocketAddr::new(ip, port))),
+        Ok(Guest::Name(name)) => Ok(Dialable::Name(name, port)),
         Err(Failure::TooManyNames) => Err((503, "too many names are being looked up")),
         Err(failure) => Err((502, failure.as_str())),
     }

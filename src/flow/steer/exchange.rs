@@ -10,13 +10,14 @@ use crate::flow::relay::{STALL_CHECK, heed_pause};
 use crate::flow::steer::leave::Leave;
 use crate::flow::steer::{Stage, SteeredFlow};
 use crate::flow::watch::Watch;
-use crate::flow::{Ending, Next, Side};
+use crate::flow::{Next, Side};
 use crate::kit::Kit;
+use crate::sys::socket;
 use crate::wire::event::Peer;
-use crate::wire::h1::facts::ResponseFacts;
+use crate::wire::h1::facts::{self, ResponseFacts};
 use crate::wire::h1::rewrite::{self, After, Hop, Rewritten};
 use crate::wire::observer::Observer;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 
 impl SteeredFlow {
     /// The upstream stands: the request, as far as it is here, goes to it.
@@ -32,8 +33,16 @@ impl SteeredFlow {
             Purpose::Exchange => {}
         }
         self.stage = Stage::Exchanging;
-        if let Err(fault) = self.send(kit) {
-            return self.failed(fault, kit);
+        let is_reused = self.course.as_ref().and_then(|course| Some(course.upstream.as_ref()?.is_reused));
+        match self.send(kit) {
+            Ok(()) => {}
+            Err(Fault::Source(error) | Fault::Sink(error)) if is_reused == Some(true) => {
+                if let Some(course) = &mut self.course {
+                    course.is_sent = false;
+                }
+                return self.upstream_lost(Some(error), kit);
+            }
+            Err(Fault::Source(error) | Fault::Sink(error)) => self.deafened(error, kit),
         }
         self.exchanging(kit)
     }
@@ -55,7 +64,7 @@ impl SteeredFlow {
 
     fn send(&mut self, kit: &mut Kit) -> Result<(), Fault> {
         let Some(course) = &mut self.course else { return Ok(()) };
-        let Course { held, ready, asked, traits, upstream, .. } = &mut **course;
+        let Course { held, ready, is_sent, asked, traits, upstream, .. } = &mut **course;
         let Some(upstream) = upstream else { return Ok(()) };
         let (head, rest) = held.split_at_checked(asked.request).unwrap_or_default();
         let body = rest.get(..ready.saturating_sub(asked.request)).unwrap_or_default();
@@ -71,6 +80,7 @@ impl SteeredFlow {
             _ => self.up.replace(*ready, held.get(..*ready).unwrap_or_default(), &mut upstream.end, kit),
         };
         kit.scratch = out;
+        *is_sent = true;
         if !traits.may_reuse {
             // It cannot be sent again; what the observer is not sure of goes with the bytes to come.
             let later = held.split_off((*ready).min(held.len()));
@@ -85,18 +95,27 @@ impl SteeredFlow {
     /// One turn of both lanes.
     pub(super) fn exchanging(&mut self, kit: &mut Kit) -> Next {
         if self.client.ready.is_failed() {
-            return self.client_gone(kit);
+            return self.client_gone(socket::pending_error(&self.client.stream), kit);
         }
-        if self.stall_check == Moment::NEVER {
-            self.stall_check = kit.now.plus(STALL_CHECK);
+        if let Some(course) = &mut self.course {
+            course.stall_check.get_or_insert(kit.now.plus(STALL_CHECK));
         }
         let up = match self.turn_up(kit) {
             Ok(progress) => progress,
-            Err(fault) => return self.failed(fault, kit),
+            Err(Fault::Source(error)) => return self.client_gone(Some(error), kit),
+            Err(Fault::Sink(error)) => {
+                self.deafened(error, kit);
+                Progress::Waits
+            }
         };
         let down = match self.turn_down(kit) {
             Ok(progress) => progress,
-            Err(fault) => return self.failed(fault, kit),
+            Err(Fault::Source(error)) if self.is_answered_early() => {
+                self.deafened(error, kit);
+                Progress::Waits
+            }
+            Err(Fault::Source(error)) => return self.upstream_lost(Some(error), kit),
+            Err(Fault::Sink(error)) => return self.client_gone(Some(error), kit),
         };
         if let Some(fault) = self.observer.fault() {
             return self.answer_fault(fault, kit);
@@ -108,33 +127,66 @@ impl SteeredFlow {
             if http.is_tunnel() {
                 return self.leave(Leave::Tunnel);
             }
+            if self.is_answered_early() && self.is_up_done() {
+                return self.is_delivered().map_or(Next::Wait, |()| self.finish_early(kit));
+            }
         } else {
             // The upstream has switched to HTTP/2.
             return self.leave(Leave::Tunnel);
         }
         if self.down.ended {
-            return self.server_ended(kit);
+            let error = self.course.as_mut().and_then(|course| course.deaf.take());
+            return self.upstream_lost(error, kit);
         }
         if up == Progress::More || down == Progress::More { Next::Again } else { Next::Wait }
     }
 
+    /// The upstream takes no more of the request, but may have answered it already.
+    fn deafened(&mut self, error: io::Error, kit: &mut Kit) {
+        self.up.discard(kit);
+        if let Some(course) = &mut self.course {
+            course.deaf = Some(error);
+        }
+    }
+
+    /// Whether the response is over and the request is not.
+    pub(super) fn is_answered_early(&self) -> bool {
+        let Observer::Http1(http) = &self.observer else { return false };
+        let is_cut = self.up.ended && http.first().is_none() && !http.is_over();
+        http.is_answered_early() || (is_cut && self.course.as_ref().is_some_and(|course| course.is_answered))
+    }
+
+    /// Whether no more of the request can be brought to the upstream.
+    fn is_up_done(&self) -> bool {
+        self.up.ended || self.down.ended || self.course.as_ref().is_some_and(|course| course.deaf.is_some())
+    }
+
     /// When an exchange on which nothing moves is looked at.
     pub(super) fn exchange_deadline(&self, kit: &Kit) -> Moment {
-        let is_half = self.up.ended || self.down.ended;
-        let half = if is_half { self.active.after(kit.config.half_close_timeout) } else { Moment::NEVER };
-        half.min(self.stall_check)
+        self.half_deadline(kit).min(self.stall_check())
+    }
+
+    fn half_deadline(&self, kit: &Kit) -> Moment {
+        let is_half = self.up.ended || self.down.ended || self.client.ready.has_ended();
+        if is_half { self.active.after(kit.config.half_close_timeout) } else { Moment::NEVER }
+    }
+
+    fn stall_check(&self) -> Moment {
+        self.course.as_ref().and_then(|course| course.stall_check).unwrap_or(Moment::NEVER)
     }
 
     /// It is looked at.
     pub(super) fn exchange_expired(&mut self, kit: &mut Kit) -> Next {
-        if (self.up.ended || self.down.ended) && self.active.after(kit.config.half_close_timeout) <= kit.now {
-            return Next::Close(Ending::HalfClosed);
+        if self.half_deadline(kit) <= kit.now {
+            return self.half_closed(kit);
         }
-        if self.stall_check <= kit.now {
+        if self.stall_check() <= kit.now {
             let upstream = self.course.as_mut().and_then(|course| course.upstream_end());
             let ends = [Some(&mut self.client), upstream];
             let waits = ends.into_iter().flatten().fold(false, |any, end| any | heed_pause(end));
-            self.stall_check = if waits { kit.now.plus(STALL_CHECK) } else { Moment::NEVER };
+            if let Some(course) = &mut self.course {
+                course.stall_check = Some(if waits { kit.now.plus(STALL_CHECK) } else { Moment::NEVER });
+            }
         }
         Next::Wait
     }
@@ -147,26 +199,46 @@ impl SteeredFlow {
     fn turn_up(&mut self, kit: &mut Kit) -> Result<Progress, Fault> {
         let Some(course) = &mut self.course else { return Ok(Progress::Waits) };
         let Some(upstream) = &mut course.upstream else { return Ok(Progress::Waits) };
-        let is_whole = matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client));
-        if is_whole || self.up.ended {
+        let (is_whole, is_until_close) = match &self.observer {
+            Observer::Http1(http) => (http.is_paused(Peer::Client), http.is_until_close()),
+            _ => (false, false),
+        };
+        if is_whole || self.up.ended || course.deaf.is_some() {
             self.up.transit.push(&mut upstream.end, kit).map_err(Fault::Sink)?;
+            // The server may have an answer to half a request as well, and end one that has no end of its own.
+            let is_last = !is_whole || (is_until_close && self.client.ready.has_ended());
+            if is_last && self.up.transit.is_empty() && course.deaf.is_none() {
+                self.up.tell_end(&upstream.end.stream, kit);
+            }
+            if !is_whole && self.up.ended {
+                self.tell_client_end(kit);
+            }
             return Ok(Progress::Waits);
         }
         let connection = self.account.connection();
         let (observer, http, asked) = (&mut self.observer, &mut self.http, Some(&mut course.asked));
         let mut watch = Watch { peer: Peer::Client, observer, http, asked, connection, verdict: None };
         let progress = self.up.turn(&mut self.client, &mut upstream.end, kit, &mut watch)?;
-        if matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client)) {
+        let is_whole = matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client));
+        if is_whole {
             // What lies behind the request is for later.
             course.held.extend(self.up.take_withheld());
         }
-        if self.up.ended {
-            self.account.first_end(Side::Client, How::Fin);
-            let connection = self.account.connection();
-            let asked = self.course.as_mut().map(|course| &mut course.asked);
-            self.observer.ended(Peer::Client, &mut Counter { http: &mut self.http, asked, connection, kit });
+        if !self.up.ended {
+            return Ok(progress);
         }
-        Ok(progress)
+        self.account.first_end(Side::Client, How::Fin);
+        if !is_whole {
+            self.tell_client_end(kit);
+        }
+        Ok(Progress::More)
+    }
+
+    /// The request ends within itself.
+    fn tell_client_end(&mut self, kit: &mut Kit) {
+        let connection = self.account.connection();
+        let asked = self.course.as_mut().map(|course| &mut course.asked);
+        self.observer.ended(Peer::Client, &mut Counter { http: &mut self.http, asked, connection, kit });
     }
 
     fn turn_down(&mut self, kit: &mut Kit) -> Result<Progress, Fault> {
@@ -186,9 +258,16 @@ impl SteeredFlow {
         let mut watch = Watch { peer: Peer::Server, observer, http, asked, connection, verdict: None };
         let progress = self.down.turn(&mut upstream.end, &mut self.client, kit, &mut watch)?;
         if self.down.ended {
-            self.tell_server_end(kit);
+            self.server_ended(kit);
         }
         Ok(progress)
+    }
+
+    /// Once the response has begun, that is its end. But an end behind a reset does not make it whole.
+    fn server_ended(&mut self, kit: &mut Kit) {
+        if self.course.as_ref().is_some_and(|course| course.is_answered && course.deaf.is_none()) {
+            self.tell_server_end(kit);
+        }
     }
 
     pub(super) fn tell_server_end(&mut self, kit: &mut Kit) {
@@ -224,7 +303,7 @@ impl SteeredFlow {
         };
         kit.hot = hot;
         if self.down.ended && result.is_ok() {
-            self.tell_server_end(kit);
+            self.server_ended(kit);
         }
         result
     }
@@ -232,6 +311,11 @@ impl SteeredFlow {
     /// The server's next bytes, while no final response's head has gone.
     fn answered(&mut self, bytes: &[u8], kit: &mut Kit) -> Result<Progress, Fault> {
         let Some(course) = &mut self.course else { return Ok(Progress::Waits) };
+        if facts::is_408(bytes) && course.may_repeat() {
+            // The server had waited too long for a request, and said so as this one came (RFC 9110, section 15.5.9).
+            self.down.forgo(bytes.len());
+            return Err(Fault::Source(ErrorKind::ConnectionAborted.into()));
+        }
         let before = std::mem::take(&mut course.answer);
         course.asked.interim = 0;
         let connection = self.account.connection();
@@ -246,6 +330,10 @@ impl SteeredFlow {
             joined.extend_from_slice(bytes);
             &joined
         };
+        if self.observer.http2().is_some() {
+            // What is behind a 101 to `Upgrade: h2c` is HTTP/2, and no part of a head.
+            return self.down.put(all, &mut self.client, kit).map(|()| Progress::More);
+        }
         let (passing, rest) = all.split_at_checked(pass).unwrap_or((all, b""));
         let (interim, last) = passing.split_at_checked(course.asked.interim).unwrap_or((passing, b""));
         if !interim.is_empty() {
@@ -274,8 +362,13 @@ impl SteeredFlow {
         if let Some(sent) = sent {
             kit.backends.end(sent, outcome, kit.now);
         }
-        let is_until_close = matches!(&self.observer, Observer::Http1(http) if http.is_until_close());
-        if is_until_close || kit.hurry_from.is_some() {
+        let (is_until_close, is_asked) = match &self.observer {
+            Observer::Http1(http) => (http.is_until_close(), http.is_paused(Peer::Client)),
+            _ => (false, false),
+        };
+        // A server that closes will not read the rest of the request.
+        let is_cut = !is_asked && !course.server_keeps;
+        if is_until_close || is_cut || kit.hurry_from.is_some() {
             course.traits.keep_alive = false;
         }
         let after = match course.traits {

@@ -1,9 +1,7 @@
 //! The end of an exchange: the upstream goes back to the pool, the request is sent anew, or the client is told.
 
 use crate::balance::Outcome;
-use crate::base::time::Moment;
 use crate::flow::http;
-use crate::flow::lane::Fault;
 use crate::flow::ledger::How;
 use crate::flow::steer::leave::Leave;
 use crate::flow::steer::{Stage, SteeredFlow};
@@ -12,6 +10,8 @@ use crate::kit::Kit;
 use crate::metrics::Counter;
 use crate::sys::socket;
 use crate::wire::detect::DecidedBy;
+use crate::wire::event::Peer;
+use crate::wire::observer::Observer;
 use std::io;
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ impl SteeredFlow {
         self.report(kit);
         let Some(course) = &mut self.course else { return Next::Wait };
         let keep_alive = course.traits.keep_alive;
-        let is_fit = course.server_keeps && !self.down.ended && self.down.withheld() == 0;
+        let is_fit =
+            course.server_keeps && course.deaf.is_none() && !self.down.ended && self.down.withheld() == 0;
         let upstream = course.upstream.take();
         if !course.traits.may_reuse {
             // What stands there lies behind the request.
@@ -35,10 +36,9 @@ impl SteeredFlow {
                 kit.pool.close(upstream.lease, upstream.end.errno, kit.now, &mut kit.metrics);
             }
         }
-        self.down.renew(kit);
+        self.down.renew_source(kit);
         self.observer.next_exchange(&mut kit.means);
         self.stage = Stage::Asking;
-        self.stall_check = Moment::NEVER;
         if !keep_alive {
             return self.close_client();
         }
@@ -60,45 +60,39 @@ impl SteeredFlow {
     /// The response was the last. Bytes that were not read would make a reset of the close.
     fn close_client(&mut self) -> Next {
         if self.has_held() || (self.client.ready.is_readable() && !self.up.ended) {
-            return self.leave(Leave::Farewell(Vec::new()));
+            return self.leave(Leave::Farewell(Box::default()));
         }
         Next::Close(Ending::Finished)
     }
 
-    /// A socket has failed while a request was under way.
-    pub(super) fn failed(&mut self, fault: Fault, kit: &mut Kit) -> Next {
-        let error = match fault {
-            Fault::Source(error) | Fault::Sink(error) => error,
-        };
-        if self.client.ready.is_failed() {
-            return self.client_gone(kit);
-        }
-        self.upstream_lost(Some(error), kit)
+    /// The whole response was delivered before the request's end, and the server reads no more.
+    pub(super) fn finish_early(&mut self, kit: &mut Kit) -> Next {
+        self.drop_upstream(kit);
+        self.leave(Leave::Farewell(Box::default()))
     }
 
-    /// The server has ended its side before the exchange was over.
-    pub(super) fn server_ended(&mut self, kit: &mut Kit) -> Next {
-        self.upstream_lost(None, kit)
+    /// One side has ended, and the other is silent for too long.
+    pub(super) fn half_closed(&mut self, kit: &mut Kit) -> Next {
+        self.abandon(kit);
+        Next::Close(Ending::HalfClosed)
     }
 
-    /// Before the response began, the request may go elsewhere; after that the client has to be told.
-    fn upstream_lost(&mut self, error: Option<io::Error>, kit: &mut Kit) -> Next {
+    /// Before the response began, a request may go elsewhere if it does no harm twice, or no byte of it got out; after that the
+    /// client has to be told.
+    pub(super) fn upstream_lost(&mut self, error: Option<io::Error>, kit: &mut Kit) -> Next {
         let Some(course) = &mut self.course else { return Next::Close(Ending::Reset) };
         if course.is_answered {
             return self.cut_off(error);
         }
-        let is_silent = course.answer.is_empty() && course.asked.interim == 0;
+        if matches!(&self.observer, Observer::Http1(http) if self.up.ended && !http.is_paused(Peer::Client)) {
+            // The client has ended within its request, and waits for no answer.
+            self.tell_server_end(kit);
+            return Next::Close(Ending::Finished);
+        }
+        let may_repeat = course.may_repeat();
         let Some(upstream) = &mut course.upstream else { return Next::Close(Ending::Reset) };
-        // Its server had closed it before the request came there: then its kernel never took a byte of it.
-        let is_unheard = || {
-            error.as_ref().is_none_or(socket::is_after_fin)
-                && upstream.acknowledged.is_some()
-                && socket::health(&upstream.end.stream).map(|health| health.acknowledged)
-                    == upstream.acknowledged
-        };
-        let may_retry = upstream.is_reused && is_silent && (course.traits.is_idempotent || is_unheard());
         let sent = upstream.sent.take();
-        if may_retry {
+        if may_repeat {
             self.end_sent(sent, Outcome::Abandoned(Duration::ZERO), kit);
             kit.count(Counter::Retried);
             return self.send_anew(kit);
@@ -111,12 +105,13 @@ impl SteeredFlow {
         self.answer(502, cause, kit)
     }
 
-    /// The connection had ended while it was kept: nobody has seen the request.
+    /// The connection had ended while it was kept. A server may still have read the request, whatever the kernel knows: the
+    /// acknowledgement of its last bytes may be late, and a server that has ended its own side may go on reading.
     fn send_anew(&mut self, kit: &mut Kit) -> Next {
         let address = self.course.as_ref().and_then(|course| Some(course.upstream.as_ref()?.address));
         self.drop_upstream(kit);
-        self.up.renew(kit);
-        self.down.renew(kit);
+        self.up.renew_sink(kit);
+        self.down.renew_source(kit);
         self.observer.forget_server();
         if let (Some(course), Some(address)) = (&mut self.course, address) {
             self.up.repeat(course.ready);

@@ -26,10 +26,17 @@ pub enum Leave {
     Tunnel,
     /// The upstream broke off within its answer.
     Broken,
-    /// No upstream was to be had, and the client is told in its own protocol.
+    /// No upstream was to be had, and the client is told in its own protocol; in HTTP/2 with this status.
     Refused,
     /// The client is told this, and closed.
-    Farewell(Vec<u8>),
+    Farewell(Box<Vec<u8>>),
+}
+
+impl Leave {
+    /// Whether what the client has sent behind the request is for the upstream.
+    fn is_carried_on(&self) -> bool {
+        matches!(self, Leave::Relay | Leave::Connect | Leave::Tunnel)
+    }
 }
 
 /// The answer to a CONNECT.
@@ -43,12 +50,18 @@ impl SteeredFlow {
         let label = self.current_label(kit);
         let leave = match std::mem::replace(&mut self.stage, Stage::Asking) {
             Stage::Leaving(leave) => leave,
-            _ => Leave::Farewell(Vec::new()),
+            _ => Leave::Farewell(Box::default()),
         };
         let mut course = self.course.take().unwrap_or_default();
+        let unsent = course.unsent();
         let mut held = std::mem::take(&mut course.held);
         if !matches!(leave, Leave::Relay) {
+            self.up.forgo(unsent);
             held.drain(..course.ready.min(held.len()));
+        }
+        if !leave.is_carried_on() {
+            self.up.forgo(held.len());
+            held.clear();
         }
         let upstream = course.upstream.take().and_then(|upstream| self.take_over(upstream, kit));
         self.account.settle(label, upstream.is_some(), kit);
@@ -81,22 +94,25 @@ impl SteeredFlow {
 
     /// Bytes since the connection began.
     pub(super) fn totals(&self) -> Totals {
-        let unsent = self.course.as_ref().map_or(0, |course| match self.stage {
-            Stage::Exchanging => course.held.len().saturating_sub(course.ready),
-            _ => course.held.len(),
-        });
+        let unsent = self.course.as_ref().map_or(0, |course| course.waiting());
         let given = self.up.given().saturating_sub(unsent as u64);
         [self.up.taken, given, self.down.taken, self.down.given()]
+    }
+
+    /// Bytes given to upstreams, and taken from them.
+    pub(super) fn carried(&self) -> (u64, u64) {
+        let [_, given, taken, _] = self.totals();
+        (given, taken)
     }
 
     /// Brings the byte counters up to date, those of the upstream among them.
     pub fn report(&mut self, kit: &mut Kit) {
         let totals = self.totals();
         self.account.report(totals, kit);
-        let [_, given, taken, _] = totals;
-        let (given_before, taken_before) = std::mem::replace(&mut self.reported, (given, taken));
-        let upstream = self.course.as_ref().and_then(|course| course.upstream.as_ref());
-        if let Some((_, series)) = upstream.and_then(|upstream| kit.pool.labels(&upstream.lease)) {
+        let (given, taken) = self.carried();
+        let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) else { return };
+        let (given_before, taken_before) = std::mem::replace(&mut upstream.reported, (given, taken));
+        if let Some((_, series)) = kit.pool.labels(&upstream.lease) {
             let (read, written) = (taken.saturating_sub(taken_before), given.saturating_sub(given_before));
             kit.metrics.bytes(series, metrics::Peer::Dst, read, written);
         }
@@ -139,7 +155,7 @@ impl Flow {
                 self.break_side(Side::Upstream, None);
                 self.relaying(kit)
             }
-            Leave::Refused if self.observer.is_decided() => self.refusal(kit),
+            Leave::Refused if self.has_asked() => self.refusal(kit),
             Leave::Refused => self.refuse(kit),
             Leave::Farewell(answer) => self.say_farewell(&answer, kit),
         }

@@ -13,12 +13,16 @@ use crate::kit::Kit;
 use crate::metrics::{Counter, TargetId, TargetLabel};
 use crate::resolve::Answer;
 use crate::sys::socket;
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// The most endpoints of a backend set that are tried for one request.
 const MOST_TRIED: usize = 8;
+
+/// How long a request waits for the addresses of a name, its head included: longer than the resolver tries two silent
+/// servers, but lookups of other names may be before it in the queue.
+const NAME_PATIENCE: Duration = Duration::from_secs(15);
 
 enum Step {
     To(SocketAddr, Option<Sent>),
@@ -68,21 +72,20 @@ impl SteeredFlow {
                     course.trouble = Trouble { status: 502, cause: failure.as_str() };
                     Choice::None
                 }
-                Answer::Addresses(all) => Choice::Addresses(
-                    all.iter().map(|&ip| SocketAddr::new(ip, port)).collect::<VecDeque<_>>(),
-                ),
+                Answer::Addresses(all) => {
+                    course.addresses.extend(all.iter().map(|&ip| SocketAddr::new(ip, port)));
+                    Choice::Addresses
+                }
             };
         }
-        match &mut course.choice {
-            Choice::Addresses(addresses) => {
-                addresses.pop_front().map_or(Step::Nowhere, |it| Step::To(it, None))
-            }
-            Choice::Backends(set, tried) if tried.len() < MOST_TRIED => {
+        match course.choice {
+            Choice::Addresses => course.addresses.pop_front().map_or(Step::Nowhere, |it| Step::To(it, None)),
+            Choice::Backends(set) if course.tried.len() < MOST_TRIED => {
                 let mut names =
                     Names { resolver: &mut kit.resolver, instant: kit.instant, registry: &kit.registry };
-                match kit.backends.pick(*set, tried, kit.now, &mut names) {
+                match kit.backends.pick(set, &course.tried, kit.now, &mut names) {
                     Pick::Endpoint(sent, address) => {
-                        tried.push(sent.endpoint());
+                        course.tried.push(sent.endpoint());
                         Step::To(address, Some(sent))
                     }
                     Pick::Pending => Step::Wait,
@@ -118,7 +121,8 @@ impl SteeredFlow {
     /// It is of no use here, but may be to another.
     fn give_back_early(&mut self, kit: &mut Kit) {
         let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.take()) else { return };
-        if upstream.is_connected {
+        // What a server of HTTP/2 says first is for the one connection.
+        if upstream.is_connected && !upstream.end.ready.is_readable() {
             kit.pool.park(upstream.end, upstream.lease, kit.now, &mut kit.metrics);
         } else {
             kit.pool.close(upstream.lease, 0, kit.now, &mut kit.metrics);
@@ -128,13 +132,13 @@ impl SteeredFlow {
     /// Takes a connection that was kept. One that can only be sent on once is looked at before: its server may have
     /// closed it just now.
     fn reuse(&mut self, address: SocketAddr, kit: &mut Kit) -> bool {
+        let reported = self.carried();
         let Some(course) = self.course.as_mut().filter(|course| course.traits.may_reuse) else {
             return false;
         };
         let target = (self.account.direction, address);
         while let Some((end, lease)) = kit.pool.take(self.key, target) {
-            let health = if course.traits.is_idempotent { None } else { socket::health(&end.stream) };
-            if health.is_some_and(|health| !health.is_open) {
+            if !course.traits.is_idempotent && !socket::is_quiet(&end.stream) {
                 kit.count(Counter::PoolClosedByServer);
                 kit.pool.close(lease, 0, kit.now, &mut kit.metrics);
                 continue;
@@ -149,8 +153,8 @@ impl SteeredFlow {
                 is_connected: true,
                 began: kit.now,
                 until: Moment::NEVER,
+                reported,
                 sent: None,
-                acknowledged: health.map(|health| health.acknowledged),
             });
             return true;
         }
@@ -159,6 +163,7 @@ impl SteeredFlow {
 
     /// Starts to connect. Where that fails at once, `sent` is told.
     pub(super) fn dial(&mut self, address: SocketAddr, sent: Option<Sent>, kit: &mut Kit) -> io::Result<()> {
+        let reported = self.carried();
         self.account.dialled(address);
         let lease = kit.pool.lease(self.key, (self.account.direction, address));
         let dialled = socket::dial(address).map(End::new).and_then(|mut end| {
@@ -175,8 +180,8 @@ impl SteeredFlow {
                     is_connected: false,
                     began: kit.now,
                     until: kit.now.after(connect_timeout(self.account.direction, kit)),
+                    reported,
                     sent,
-                    acknowledged: None,
                 };
                 self.course.get_or_insert_with(|| kit.courses.take()).upstream = Some(upstream);
                 Ok(())
@@ -192,7 +197,7 @@ impl SteeredFlow {
     /// A turn while an upstream is to come.
     pub(super) fn seeking(&mut self, kit: &mut Kit) -> Next {
         if self.client.ready.is_failed() {
-            return self.client_gone(kit);
+            return self.client_gone(socket::pending_error(&self.client.stream), kit);
         }
         let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) else {
             return self.seek(kit);
@@ -211,11 +216,16 @@ impl SteeredFlow {
     }
 
     pub(super) fn seeking_deadline(&self) -> Moment {
-        let upstream = self.course.as_ref().and_then(|course| course.upstream.as_ref());
-        upstream.map_or(Moment::NEVER, |upstream| upstream.until)
+        let Some(course) = &self.course else { return Moment::NEVER };
+        course.upstream.as_ref().map_or(course.since.plus(NAME_PATIENCE), |upstream| upstream.until)
     }
 
     pub(super) fn seeking_expired(&mut self, kit: &mut Kit) -> Next {
+        if let Some(course) = self.course.as_mut().filter(|course| course.upstream.is_none()) {
+            course.choice = Choice::None;
+            self.trouble(504, "name lookup timeout");
+            return self.nowhere(kit);
+        }
         self.dial_failed(&io::Error::from_raw_os_error(socket::TIMED_OUT), kit);
         self.seek(kit)
     }
@@ -236,8 +246,8 @@ impl SteeredFlow {
 
     /// What a connection to `address` is counted for.
     pub(super) fn label(&self, address: SocketAddr, kit: &mut Kit) -> TargetId {
-        let label = match self.course.as_ref().map(|course| &course.choice) {
-            Some(Choice::Backends(set, _)) => match kit.backends.name(*set) {
+        let label = match self.course.as_ref().map(|course| course.choice) {
+            Some(Choice::Backends(set)) => match kit.backends.name(set) {
                 Some(name) => TargetLabel::Backend(name.clone(), address),
                 None => TargetLabel::Addr(address),
             },
@@ -255,8 +265,8 @@ impl SteeredFlow {
         } else {
             self.account.dial_failed(error, kit);
         }
-        let cause = self.account.cause();
-        self.trouble(if cause == "connect timeout" { 504 } else { 502 }, cause);
+        let (status, cause) = self.account.refusal();
+        self.trouble(status, cause);
         let sent = self.course.as_mut().and_then(|course| course.upstream.as_mut()?.sent.take());
         self.end_sent(sent, Outcome::Refused, kit);
         self.drop_upstream(kit);
@@ -274,7 +284,8 @@ impl SteeredFlow {
         let Trouble { status, cause } = course.trouble;
         let (status, cause) = if status == 0 { (502, "no address") } else { (status, cause) };
         if course.traits.purpose == Purpose::Relay {
-            self.account.refused(cause);
+            self.commit(kit);
+            self.account.refused(status, cause);
             return self.leave(Leave::Refused);
         }
         self.answer(status, cause, kit)
@@ -288,9 +299,14 @@ impl SteeredFlow {
     }
 
     /// The client has gone before there was an answer.
-    pub(super) fn client_gone(&mut self, kit: &mut Kit) -> Next {
-        let error = socket::pending_error(&self.client.stream);
+    pub(super) fn client_gone(&mut self, error: Option<io::Error>, kit: &mut Kit) -> Next {
         self.note_end(Side::Client, &error.unwrap_or_else(|| io::Error::from_raw_os_error(socket::RESET)));
+        self.abandon(kit);
+        Next::Close(Ending::Reset)
+    }
+
+    /// The upstream is told that nobody waits for its answer any more.
+    pub(super) fn abandon(&mut self, kit: &mut Kit) {
         if let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.as_mut()) {
             let waited = kit.now.since(upstream.began);
             let sent = upstream.sent.take();
@@ -298,6 +314,5 @@ impl SteeredFlow {
             self.end_sent(sent, Outcome::Abandoned(waited), kit);
         }
         self.drop_upstream(kit);
-        Next::Close(Ending::Reset)
     }
 }

@@ -80,6 +80,11 @@ pub struct RequestFacts<'a> {
     pub is_final_hop: bool,
     /// There is an `Upgrade`.
     pub is_upgrade: bool,
+    /// `Host` names another authority than an absolute-form target. A proxy goes by the target, and sends that on
+    /// (RFC 9112, section 3.2.2); of servers some go by the one, some by the other.
+    pub is_host_other: bool,
+    /// How many options `Connection` names.
+    pub options: usize,
 }
 
 impl<'a> RequestFacts<'a> {
@@ -89,11 +94,15 @@ impl<'a> RequestFacts<'a> {
         let (form, mut authority, path) = split_target(method, target);
         let mut host_field = None;
         let (mut persistence, mut is_final_hop, mut is_upgrade) = (Options::default(), false, false);
+        let mut options = 0usize;
         for field in fields(head) {
             match field.name.len() {
                 4 if field.is(b"host") => host_field = host_field.or(Some(field.value)),
                 7 if field.is(b"upgrade") => is_upgrade = true,
-                10 if field.is(b"connection") => persistence.add(&field),
+                10 if field.is(b"connection") => {
+                    persistence.add(&field);
+                    options = options.saturating_add(field.elements().count());
+                }
                 12 if field.is(b"max-forwards") && counts_forwards(method) => {
                     is_final_hop |= super::fields::number(field.value) == Some(0);
                 }
@@ -103,12 +112,14 @@ impl<'a> RequestFacts<'a> {
         if matches!(form, Form::Origin | Form::Asterisk) {
             authority = host_field.unwrap_or_default();
         }
+        let is_host_other = host_field.is_some_and(|host| !super::strict::is_targets(host, target));
         let authority = authority.rsplit(|&byte| byte == b'@').next().unwrap_or(authority);
         let (host, port) = split_authority(authority).unwrap_or_default();
         let keep_alive = persistence.keeps(version);
         #[rustfmt::skip]
         let facts = RequestFacts {
-            method, target, form, version, path, authority, host, port, keep_alive, is_final_hop, is_upgrade,
+            method, target, form, version, path, authority, host, port, keep_alive, is_final_hop, is_upgrade, is_host_other,
+            options,
         };
         Ok(facts)
     }
@@ -123,6 +134,9 @@ impl<'a> RequestFacts<'a> {
         };
         if raw.contains(&b'@') {
             return Err(Refused::UserInfo);
+        }
+        if self.options > super::rewrite::MAX_OPTIONS {
+            return Err(Refused::Options);
         }
         let default = (self.form == Form::Absolute).then_some(80);
         let port = self.port.or(default).ok_or(Refused::Authority)?;
@@ -149,6 +163,11 @@ impl ResponseFacts {
         fields(head).filter(|field| field.is(b"connection")).for_each(|field| persistence.add(&field));
         Ok(ResponseFacts { status, version, keep_alive: persistence.keeps(version) })
     }
+}
+
+/// Whether a server's bytes begin with a status line that says 408: it has waited too long for a request.
+pub fn is_408(bytes: &[u8]) -> bool {
+    status_line(first_line(bytes).0).is_some_and(|(_, status)| status == 408)
 }
 
 /// Whether `Via` names `pseudonym`: the message has been here before.

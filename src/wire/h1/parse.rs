@@ -17,6 +17,8 @@ pub(super) struct Request<'a> {
     pub(super) framing: Framing,
     /// `HTTP2-Settings`, or empty.
     pub(super) settings: &'a [u8],
+    /// `Host` names another authority than the target; only strict parsing looks.
+    pub(super) is_host_other: bool,
 }
 
 /// A response's head.
@@ -42,7 +44,7 @@ pub(super) fn request<'a>(
         Err(Failure::Token) if !is_strict => return latin(bytes, scratch),
         other => return other.map_err(Failure::reason),
     }
-    if !unfold(bytes, scratch)? {
+    if !unfold(bytes, 2, scratch)? {
         return Ok(None);
     }
     request_plain(scratch, is_strict).map_err(Failure::reason)
@@ -58,7 +60,7 @@ pub(super) fn response(
         Err(Failure::Fold) if !is_strict => {}
         other => return other.map_err(Failure::reason),
     }
-    if !unfold(bytes, scratch)? {
+    if !unfold(bytes, 2, scratch)? {
         return Ok(None);
     }
     response_plain(scratch, is_strict).map_err(Failure::reason)
@@ -114,7 +116,7 @@ fn request_plain(bytes: &[u8], is_strict: bool) -> Result<Option<Request<'_>>, F
     let fields = Fields::read(parsed.headers, is_strict)?;
     if is_strict {
         strict::target(method, target)?;
-        strict::host(&fields, is_http10, target)?;
+        strict::host(&fields, is_http10)?;
     }
     let framing = fields.framing(is_http10)?;
     let is_connect = method == b"CONNECT";
@@ -123,7 +125,8 @@ fn request_plain(bytes: &[u8], is_strict: bool) -> Result<Option<Request<'_>>, F
         .with(Asked::CONNECT, is_connect)
         .with(Asked::UPGRADE, fields.is_upgrade)
         .with(Asked::H2C, fields.is_h2c);
-    if is_connect && !matches!(framing, Framing::None | Framing::Length(0)) {
+    let is_bodiless = is_connect || (is_strict && strict::is_bodiless(method));
+    if is_bodiless && !matches!(framing, Framing::None | Framing::Length(0)) {
         return Err(Reason::ForbiddenBody.into());
     }
     let head = RequestHead {
@@ -135,7 +138,8 @@ fn request_plain(bytes: &[u8], is_strict: bool) -> Result<Option<Request<'_>>, F
         user_agent: fields.user_agent,
         referer: fields.referer,
     };
-    Ok(Some(Request { len, head, asked, framing, settings: fields.settings }))
+    let is_host_other = is_strict && fields.host.is_some_and(|host| !strict::is_targets(host, target));
+    Ok(Some(Request { len, head, asked, framing, settings: fields.settings, is_host_other }))
 }
 
 fn response_plain(bytes: &[u8], is_strict: bool) -> Result<Option<Response>, Failure> {
@@ -200,11 +204,11 @@ pub(super) fn absolute(target: &[u8]) -> Option<&[u8]> {
     rest.split(|byte| matches!(byte, b'/' | b'?' | b'#')).next()
 }
 
-/// Writes the head to `out` with its folded lines joined by blanks, which leaves every length as it was (RFC 9112,
-/// section 5.2). False: the head is not complete.
+/// Writes a head or trailer section to `out` with its folded lines joined by blanks, which leaves every length as it was (RFC 9112,
+/// section 5.2). False: it is not complete.
 ///
-/// A folded framing field is refused: parsers differ in what they make of it.
-fn unfold(bytes: &[u8], out: &mut Vec<u8>) -> Result<bool, Reason> {
+/// The first `whole` lines must not be folded ones. A folded framing field is refused: parsers differ in what they make of it.
+pub(super) fn unfold(bytes: &[u8], whole: usize, out: &mut Vec<u8>) -> Result<bool, Reason> {
     let Some(len) = super::gather::End::default().find(bytes) else {
         // Whatever else is wrong, without a fold it stays wrong.
         return if has_fold(bytes) { Ok(false) } else { Err(Reason::MalformedHead) };
@@ -216,7 +220,7 @@ fn unfold(bytes: &[u8], out: &mut Vec<u8>) -> Result<bool, Reason> {
         lines = lines.saturating_add(1);
         if !matches!(line.first(), Some(b' ' | b'\t')) {
             field = line.split(|&byte| byte == b':').next().unwrap_or_default();
-        } else if lines < 3 || decides_framing(field) {
+        } else if lines <= whole || decides_framing(field) {
             return Err(Reason::MalformedHead);
         } else {
             join(out);

@@ -23,7 +23,7 @@ pub enum Reason {
     UnknownCoding,
     /// Both `Content-Length` and `Transfer-Encoding`.
     LengthAndEncoding,
-    /// A body where there must be none: with CONNECT; strict also with 1xx and 204.
+    /// A body where there must be none: with CONNECT; strict also with GET, HEAD, TRACE, 1xx and 204.
     ForbiddenBody,
     /// A chunk's size line, or what follows its data.
     Chunk,

@@ -3,6 +3,7 @@
 use super::body::SizeLine;
 use super::fields::number;
 use super::gather::{End, Gather};
+use super::parse::unfold;
 use super::{MAX_HEAD, Reason, strict};
 use crate::wire::h1::fields::Framing;
 use httparse::{EMPTY_HEADER, Status};
@@ -190,8 +191,19 @@ impl Side {
     }
 }
 
-/// Reads a whole trailer section.
+/// Reads a whole trailer section. Folded lines are joined as those of a head are.
 fn trailers(bytes: &[u8], is_strict: bool) -> Result<Option<u32>, Reason> {
+    match trailers_plain(bytes, is_strict) {
+        Err(Reason::Trailers) if !is_strict => {
+            let mut scratch = Vec::new();
+            unfold(bytes, 1, &mut scratch).map_err(|_| Reason::Trailers)?;
+            trailers_plain(&scratch, false)
+        }
+        other => other,
+    }
+}
+
+fn trailers_plain(bytes: &[u8], is_strict: bool) -> Result<Option<u32>, Reason> {
     let mut headers = [EMPTY_HEADER; MAX_TRAILERS];
     let Ok(Status::Complete((len, fields))) = httparse::parse_headers(bytes, &mut headers) else {
         return Err(Reason::Trailers);

@@ -147,6 +147,10 @@ impl Observer {
                 let Some(request) = parse::request(bytes, self.is_strict, &mut scratch)? else {
                     return Ok(None);
                 };
+                // Who steers one by one may be the proxy that the target is meant for, and knows.
+                if request.is_host_other && !self.is_one_by_one {
+                    return Err(Reason::Host);
+                }
                 self.client.is_blank_seen = false;
                 self.client.message = request.len as u64;
                 sink.head(peer, bytes.get(..request.len).unwrap_or(bytes));
@@ -295,10 +299,12 @@ impl Observer {
         sink.event(Event::ResponseEnd { id, grpc_status });
         if !(self.is_asking && self.exchanges.len() == 1) {
             self.close_first();
-        } else if self.client.is_ended {
+            return;
+        }
+        // From here on nothing of the server's belongs to it.
+        self.is_answered_early = true;
+        if self.client.is_ended {
             self.reset_all(sink);
-        } else {
-            self.is_answered_early = true;
         }
     }
 

@@ -59,6 +59,7 @@ fn first_lines() {
         (b"GET  / HTTP/1.1 \r\n", Http),
         (b"\r\rGET / http/1.2\n", Http),
         (b"GET /\0 HTTP/1.1\r\n", Http),
+        (b"GET /\0\x01", Held),
         (b"GET /\r HTTP/1.1\r\n", Http),
         (b"PRI * HTTP/2.0\r\n", Http),
         (b"no more HTTP/ please\n", Http),
@@ -80,6 +81,12 @@ fn first_lines() {
         (b"\x16\x03\x01\0\xa5\x01\0\0\xa1\x03\x03", Passed),
         (b"\0\0\0\x08\x04\xd2\x16\x2f", Passed),
         (b"AMQP\0\0\x09\x01", Passed),
+        // Git; syslog, with octet counts.
+        (b"0033git-upload-pack /project.git\0host=h\0", Passed),
+        (b"a033git-upload-pack /project.git\0host=h\0", Passed),
+        (b"83 <34>1 2003-10-11T22:14:15.003Z h su - ID47 - 'su root' failed", Passed),
+        (b"!a b", Passed),
+        (b"x y\x7f", Passed),
         // FastCGI, uwsgi, SCGI, AJP.
         (b"\x01\x01\0\x01\0\x08\0\0\x0f\x08SERVER_PROTOCOLHTTP/1.1\n", Passed),
         (b"\0\x20\0\0\x0e\0REQUEST_METHOD\x03\0GET\x0f\0SERVER_PROTOCOL\x08\0HTTP/1.1", Passed),
@@ -111,7 +118,12 @@ fn requests_to_lenient_servers() {
         (b"GET\x1f/\xa0HTTP/1.1\r\n", Refused),
         (b"\x85GET /\x85HTTP/1.1\r\n", Refused),
         (b"\xff\xfeGET / HTTP/1.1", Refused),
+        (b"1GET / HTTP/1.1\r\n", Refused),
+        (b"!GET\x0b/\x0bHTTP/1.1\r\n", Refused),
+        (b"BREW /\0 HTTP/1.1\r\n", Refused),
+        (b"BREW /\0\xa0http/", Refused),
         // Lines of junk before it.
+        (b"83 <34>1 -\nGET / HTTP/1.1\r\n", Refused),
         (b"PING\r\nGET / HTTP/1.1\r\n", Refused),
         (b"\x01\nGET\t/ HTTP/1.1\r\n", Refused),
         (b"a\nb\n\nGET / x http/1.1 \r\n", Refused),

@@ -2,7 +2,7 @@
 
 use super::{NO_ERROR, Observer, PROTOCOL_ERROR};
 use crate::wire::event::{Event, Peer, Sink};
-use crate::wire::h2::fields::{Request, Response};
+use crate::wire::h2::fields::{Field, Request, Response};
 use crate::wire::h2::frame::Lost;
 use crate::wire::h2::reader::Opened;
 use crate::wire::h2::scratch::Scratch;
@@ -21,10 +21,19 @@ impl Observer {
         if number.is_multiple_of(2) {
             return Err(Lost::StreamNumber);
         }
-        let Scratch { decoded, text, .. } = scratch;
+        let Scratch { decoded, text, is_keeping, kept, .. } = scratch;
         text.clear();
         let mut fields = Request::default();
-        self.client.decoder.decode(bytes, decoded, |field| fields.take(field, text))?;
+        if std::mem::take(is_keeping) {
+            kept.clear();
+            let take = |field: Field<'_>| {
+                kept.add(field);
+                fields.take(field, text);
+            };
+            self.client.decoder.decode(bytes, decoded, take)?;
+        } else {
+            self.client.decoder.decode(bytes, decoded, |field| fields.take(field, text))?;
+        }
         if number > self.streams.last() {
             let head = fields.head(text);
             let id = self.streams.open(number, Call::of(&head))?;

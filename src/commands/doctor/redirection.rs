@@ -1,0 +1,248 @@
+//! Checks of the packet filter's rules.
+
+use super::facts::{Facts, Ipv6, Tested};
+use super::report::Finding;
+use super::rules::{Connection, End, Family, Hook, Keeper, Outcome, redirects, walk};
+use crate::config::Listen;
+
+/// All of them, in the order in which they are told.
+pub(super) fn check(facts: &Facts) -> Vec<Finding> {
+    let mut findings = vec![mixed(facts)];
+    for family in Family::BOTH {
+        findings.extend([Hook::Output, Hook::Prerouting].map(|hook| rules(facts, hook, family)));
+    }
+    findings.extend([exclusion(facts), loops(facts)]);
+    findings.extend(Family::BOTH.map(|family| tested(facts, family)));
+    findings
+}
+
+/// Some connection of anybody to anywhere.
+fn any(hook: Hook, family: Family) -> Connection {
+    Connection { hook, family, user: None, group: None, to: None, port: None, is_local: false }
+}
+
+fn listen(facts: &Facts, hook: Hook) -> &Listen {
+    match hook {
+        Hook::Output => &facts.config.outbound,
+        Hook::Prerouting => &facts.config.inbound,
+    }
+}
+
+fn is_expected(facts: &Facts, hook: Hook, port: u16) -> bool {
+    listen(facts, hook).addrs.iter().any(|addr| addr.port() == port)
+}
+
+fn outcomes(facts: &Facts, connection: &Connection) -> Vec<Outcome> {
+    walk(&facts.filters.chains, connection)
+}
+
+fn ports(outcomes: &[Outcome]) -> Vec<u16> {
+    let port = |outcome: &Outcome| match outcome.end {
+        End::Redirected(port) => Some(port),
+        _ => None,
+    };
+    outcomes.iter().filter_map(port).collect()
+}
+
+/// Whether some connections of that kind come to wayside.
+fn is_redirected(facts: &Facts, hook: Hook, family: Family) -> bool {
+    let ports = ports(&outcomes(facts, &any(hook, family)));
+    ports.into_iter().any(|port| is_expected(facts, hook, port))
+}
+
+/// Whether any connections do.
+pub(super) fn has_rules(facts: &Facts) -> bool {
+    let hooks = [Hook::Output, Hook::Prerouting];
+    hooks.iter().any(|&hook| Family::BOTH.iter().any(|&family| is_redirected(facts, hook, family)))
+}
+
+/// The command that makes the rules that this configuration needs.
+fn init(facts: &Facts) -> String {
+    let first = |listen: &Listen| listen.addrs.first().map(|addr| addr.port());
+    let mut text = "wayside init".to_owned();
+    if let Some(port) = first(&facts.config.inbound) {
+        text.push_str(&format!(" --incoming-proxy-port {port}"));
+    }
+    if let Some(port) = first(&facts.config.outbound) {
+        text.push_str(&format!(" --outgoing-proxy-port {port}"));
+    }
+    text + &format!(" --proxy-uid {}", facts.proxy.user)
+}
+
+/// The same, once the rule that did this is gone: it would still be met.
+fn init_instead_of(facts: &Facts, outcome: Option<&Outcome>) -> String {
+    match outcome.and_then(|outcome| outcome.remove.as_ref()) {
+        Some(remove) => format!("{remove} && {}", init(facts)),
+        None => init(facts),
+    }
+}
+
+fn rules(facts: &Facts, hook: Hook, family: Family) -> Finding {
+    let (name, what) = match (hook, family) {
+        (Hook::Output, Family::V4) => ("rules-outbound-ipv4", "outbound"),
+        (Hook::Output, Family::V6) => ("rules-outbound-ipv6", "outbound"),
+        (Hook::Prerouting, Family::V4) => ("rules-inbound-ipv4", "inbound"),
+        (Hook::Prerouting, Family::V6) => ("rules-inbound-ipv6", "inbound"),
+    };
+    if listen(facts, hook).addrs.is_empty() {
+        return Finding::skipped(name, format!("--{what}-listen is off"));
+    }
+    if family == Family::V6 && facts.kernel.ipv6 != Ipv6::There {
+        return Finding::skipped(name, "this host has no IPv6");
+    }
+    let outcomes = outcomes(facts, &any(hook, family));
+    let ports = ports(&outcomes);
+    if let Some(port) = ports.iter().find(|&&port| is_expected(facts, hook, port)) {
+        return Finding::ok(name, format!("{what} {} goes to port {port}", family.as_str()));
+    }
+    if let Some(port) = ports.first() {
+        let wanted = listen(facts, hook).addrs.first().map_or(0, |addr| addr.port());
+        let other = outcomes.iter().find(|outcome| outcome.end == End::Redirected(*port));
+        let found = format!("{what} {} goes to port {port}; wayside listens on {wanted}", family.as_str());
+        return Finding::wrong(name, found, init_instead_of(facts, other));
+    }
+    missing(facts, hook, family, name, what)
+}
+
+fn missing(facts: &Facts, hook: Hook, family: Family, name: &'static str, what: &str) -> Finding {
+    let none = format!("no rule redirects {what} {}", family.as_str());
+    if !facts.filters.unseen.is_empty() {
+        return Finding::skipped(
+            name,
+            format!("{none}, as far as can be seen: {}", facts.filters.unseen.join("; ")),
+        );
+    }
+    if !has_rules(facts) {
+        if !facts.config.forwards.is_empty() {
+            return Finding::skipped(name, format!("{none}; --forward needs none"));
+        }
+        return Finding::wrong(name, none, init(facts));
+    }
+    if family == Family::V6 && is_redirected(facts, hook, Family::V4) {
+        return Finding::wrong(name, format!("{none}, though IPv4 is: it passes wayside by"), init(facts));
+    }
+    let why = "right for a gateway only";
+    Finding::warning(name, format!("{none}, though there are other rules: {why}"), init(facts))
+}
+
+/// Two keepers of rules: which one comes first depends on which was loaded first.
+fn mixed(facts: &Facts) -> Finding {
+    const NAME: &str = "packet-filters";
+    let rules_of = |keeper: Keeper| {
+        let chains = facts.filters.chains.iter().filter(move |chain| chain.keeper == keeper);
+        chains.map(|chain| chain.rules.len()).sum::<usize>()
+    };
+    let (nft, legacy) = (rules_of(Keeper::Nft), rules_of(Keeper::Legacy));
+    if nft > 0 && legacy > 0 {
+        let found = format!(
+            "nftables holds {nft} NAT rules and iptables-legacy {legacy}: their order is not defined"
+        );
+        let are_both = [Keeper::Nft, Keeper::Legacy]
+            .iter()
+            .all(|&keeper| !redirects(&facts.filters.chains, keeper).is_empty());
+        let legacy = facts.filters.chains.iter().filter(|chain| chain.keeper == Keeper::Legacy);
+        let removals: Vec<&str> = legacy
+            .flat_map(|chain| &chain.rules)
+            .filter_map(|rule| rule.remove.as_deref())
+            .filter(|remove| remove.contains("REDIRECT"))
+            .collect();
+        if are_both && !removals.is_empty() {
+            return Finding::wrong(NAME, format!("{found}; both redirect"), removals.join(" && "));
+        }
+        return Finding::warning(NAME, found, "update-alternatives --config iptables");
+    }
+    let seen = match (nft, legacy) {
+        (0, 0) => "no NAT rules".to_owned(),
+        (count, 0) => format!("{count} NAT rules, all in nftables"),
+        (_, count) => format!("{count} NAT rules, all in iptables-legacy"),
+    };
+    if facts.filters.unseen.is_empty() {
+        return Finding::ok(NAME, seen);
+    }
+    Finding::skipped(NAME, facts.filters.unseen.join("; "))
+}
+
+/// What wayside itself sends.
+fn own(facts: &Facts, family: Family, is_local: bool) -> Connection {
+    let (user, group) = (Some(facts.proxy.user), facts.proxy.group);
+    Connection { user, group, is_local, ..any(Hook::Output, family) }
+}
+
+/// The first family in which wayside's own connections are redirected.
+fn caught(facts: &Facts, is_local: bool) -> Option<(Family, Outcome)> {
+    let mut found = Family::BOTH.into_iter().flat_map(|family| {
+        let outcomes = outcomes(facts, &own(facts, family, is_local)).into_iter();
+        outcomes.map(move |outcome| (family, outcome))
+    });
+    found.find(|(_, outcome)| matches!(outcome.end, End::Redirected(_)))
+}
+
+fn exclusion(facts: &Facts) -> Finding {
+    const NAME: &str = "uid-exclusion";
+    if !Family::BOTH.iter().any(|&family| is_redirected(facts, Hook::Output, family)) {
+        return Finding::skipped(NAME, "no outbound rules to look at");
+    }
+    let (user, source) = (facts.proxy.user, facts.proxy.source);
+    let Some((family, outcome)) = caught(facts, false) else {
+        return Finding::ok(NAME, format!("what uid {user} sends ({source}) is not redirected"));
+    };
+    let family = family.as_str();
+    if outcome.is_doubtful {
+        let found =
+            format!("whether what uid {user} sends ({source}) is redirected cannot be told, {family}");
+        return Finding::warning(NAME, found, init(facts));
+    }
+    let found = format!("what uid {user} sends ({source}) is redirected to wayside again, {family}");
+    Finding::wrong(NAME, found, init_instead_of(facts, Some(&outcome)))
+}
+
+fn loops(facts: &Facts) -> Finding {
+    const NAME: &str = "loop";
+    if !has_rules(facts) {
+        return Finding::skipped(NAME, "no rules to look at");
+    }
+    let forbidden = |hook| {
+        let other = if hook == Hook::Output { &facts.config.inbound } else { &facts.config.outbound };
+        other.addrs.iter().chain(&facts.config.admin.addrs).map(|addr| addr.port()).collect::<Vec<u16>>()
+    };
+    for hook in [Hook::Output, Hook::Prerouting] {
+        for family in Family::BOTH {
+            for outcome in outcomes(facts, &any(hook, family)) {
+                let End::Redirected(port) = outcome.end else { continue };
+                if forbidden(hook).contains(&port) && !is_expected(facts, hook, port) {
+                    let what = if hook == Hook::Output { "outbound" } else { "inbound" };
+                    let found = format!(
+                        "{what} {} goes to port {port}, another listener of wayside's",
+                        family.as_str()
+                    );
+                    return Finding::wrong(NAME, found, init_instead_of(facts, Some(&outcome)));
+                }
+            }
+        }
+    }
+    match caught(facts, true).filter(|_| caught(facts, false).is_none()) {
+        Some((family, outcome)) if !outcome.is_doubtful => {
+            let found = format!("what wayside sends to this host itself is redirected, {}", family.as_str());
+            Finding::wrong(NAME, found, init_instead_of(facts, Some(&outcome)))
+        }
+        _ => Finding::ok(NAME, "no rule leads from a listener to another one"),
+    }
+}
+
+fn tested(facts: &Facts, family: Family) -> Finding {
+    let name = match family {
+        Family::V4 => "original-dst-ipv4",
+        Family::V6 => "original-dst-ipv6",
+    };
+    match facts.tested.iter().find(|(tested, _)| *tested == family) {
+        Some((_, Tested::Works(how))) => Finding::ok(name, how),
+        Some((_, Tested::Not(why))) => Finding::skipped(name, why),
+        Some((_, Tested::Fails(what))) => {
+            Finding::wrong(name, what, "modprobe -a nf_conntrack nf_nat nft_redir xt_REDIRECT")
+        }
+        None => Finding::skipped(name, "no rules to try"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

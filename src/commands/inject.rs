@@ -1,0 +1,104 @@
+//! `wayside inject` and `wayside uninject`: Kubernetes manifests in, the same with our sidecar out, or without it.
+
+mod chunk;
+mod edit;
+mod json;
+mod manifest;
+mod sidecar;
+mod splice;
+mod stream;
+mod tree;
+mod value;
+mod yaml;
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+pub use sidecar::{Resources, Settings};
+use stream::{Changed, Task};
+
+/// The most bytes of one input; more is an error. A Kubernetes object has 1.5 MiB at most.
+const LARGEST: u64 = 32 << 20;
+
+/// Adds the sidecar to the manifests in `files`, and writes them to stdout. `-` is stdin, as is no file at all.
+pub fn inject(files: &[PathBuf], settings: &Settings) -> ExitCode {
+    all(files, Task::Inject(settings))
+}
+
+/// Takes the sidecar out again.
+pub fn uninject(files: &[PathBuf]) -> ExitCode {
+    all(files, Task::Uninject)
+}
+
+/// Nothing is written before everything is done.
+fn all(files: &[PathBuf], task: Task<'_>) -> ExitCode {
+    let stdin = [PathBuf::from("-")];
+    let files = if files.is_empty() { &stdin } else { files };
+    let mut whole = Changed::default();
+    for file in files {
+        match one(file, task) {
+            Ok(changed) => {
+                join(&mut whole.text, &changed.text);
+                whole.notes.extend(changed.notes);
+            }
+            Err(problem) => {
+                let _ = writeln!(io::stderr().lock(), "wayside: {problem}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    let mut stdout = io::stdout().lock();
+    if let Err(error) = stdout.write_all(whole.text.as_bytes()).and_then(|()| stdout.flush()) {
+        let _ = writeln!(io::stderr().lock(), "wayside: stdout: {error}");
+        return ExitCode::FAILURE;
+    }
+    let mut stderr = io::stderr().lock();
+    for note in &whole.notes {
+        let _ = writeln!(stderr, "{note}");
+    }
+    ExitCode::SUCCESS
+}
+
+/// One file. An error is a line that names it.
+fn one(file: &Path, task: Task<'_>) -> Result<Changed, String> {
+    let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
+    let bytes = read(file).map_err(|error| format!("{name}: {error}"))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("{name}: larger than {} MiB", LARGEST >> 20));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count();
+        format!("{name}:{line}: not UTF-8")
+    })?;
+    stream::change(&text, task).map_err(|broken| format!("{name}:{}: {}", broken.line, broken.why))
+}
+
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if file != Path::new("-") {
+        File::open(file)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    } else if io::stdin().is_terminal() {
+        return Err(io::Error::other("a terminal; name a file, or pipe manifests in"));
+    } else {
+        io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+/// Puts a file behind the ones before it, as a document of its own.
+fn join(whole: &mut String, next: &str) {
+    if !whole.is_empty() && !next.is_empty() {
+        if !whole.ends_with('\n') {
+            whole.push('\n');
+        }
+        // After `...` a directive may follow.
+        let line = if next.starts_with('%') { "...\n" } else { "---\n" };
+        if !next.starts_with("---") {
+            whole.push_str(line);
+        }
+    }
+    whole.push_str(next);
+}

@@ -1,0 +1,160 @@
+//! Which documents hold pods, and what they say about us.
+
+use super::edit::{CONTAINERS, INIT_CONTAINERS, is_ours};
+use super::tree::{Broken, Id, Tree};
+
+/// A step from a document's root to a node inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    Key(&'static str),
+    Item(usize),
+}
+
+/// One object of a document: the document itself, or an item of a `List`.
+#[derive(Debug)]
+pub(super) struct Object {
+    /// `deployment "web"`.
+    pub(super) label: String,
+    /// Its pod, or why it has none that concerns us.
+    pub(super) pod: Result<Pod, &'static str>,
+}
+
+/// A pod, or the template of one.
+#[derive(Debug)]
+pub(super) struct Pod {
+    /// From the root to the `spec`.
+    pub(super) path: Vec<Step>,
+    /// The node with `metadata` and `spec`.
+    template: Id,
+    /// The `spec`.
+    pub(super) spec: Id,
+}
+
+const TEMPLATE: &[&str] = &["spec", "template"];
+
+/// Kind, API groups and where the pod is.
+const KINDS: [(&str, &[&str], &[&str]); 8] = [
+    ("Deployment", &["apps", "extensions"], TEMPLATE),
+    ("StatefulSet", &["apps"], TEMPLATE),
+    ("DaemonSet", &["apps", "extensions"], TEMPLATE),
+    ("ReplicaSet", &["apps", "extensions"], TEMPLATE),
+    ("ReplicationController", &[""], TEMPLATE),
+    ("Job", &["batch"], TEMPLATE),
+    ("CronJob", &["batch"], &["spec", "jobTemplate", "spec", "template"]),
+    ("Pod", &[""], &[]),
+];
+
+/// Containers of other transparent proxies: two in one pod would redirect each other's connections.
+const OTHERS: [&str; 4] = ["linkerd-proxy", "linkerd-init", "istio-proxy", "istio-init"];
+
+/// Every object of a document. One that is empty, or has comments only, has none.
+pub(super) fn objects(tree: &Tree, root: Id) -> Vec<Object> {
+    let mut found = Vec::new();
+    if tree.text(root) == Some("null") {
+        return found;
+    }
+    visit(tree, root, Vec::new(), &mut found);
+    found
+}
+
+fn visit(tree: &Tree, id: Id, path: Vec<Step>, found: &mut Vec<Object>) {
+    let text = |key| tree.get(id, key).and_then(|value| tree.text(value)).unwrap_or_default();
+    let (kind, version) = (text("kind"), text("apiVersion"));
+    let items = tree.get(id, "items");
+    if kind == "List" && version == "v1" {
+        for (index, &item) in items.map(|items| tree.items(items)).unwrap_or_default().iter().enumerate() {
+            let steps = [Step::Key("items"), Step::Item(index)];
+            visit(tree, item, path.iter().cloned().chain(steps).collect(), found);
+        }
+        return;
+    }
+    let label = label(tree, id, kind);
+    let group = version.rsplit_once('/').map_or("", |(group, _)| group);
+    let known = KINDS.iter().find(|(name, groups, _)| *name == kind && groups.contains(&group));
+    let pod = match known {
+        Some((_, _, place)) => pod(tree, id, path, place).ok_or("it has no pod spec"),
+        None => Err("it holds no pod"),
+    };
+    found.push(Object { label, pod });
+}
+
+fn label(tree: &Tree, id: Id, kind: &str) -> String {
+    let metadata = tree.get(id, "metadata");
+    let field = |key| metadata.and_then(|metadata| tree.get(metadata, key)).and_then(|name| tree.text(name));
+    match (kind, field("name").or(field("generateName"))) {
+        ("", _) => "a document without a kind".to_owned(),
+        (kind, Some(name)) => format!("{} {name:?}", kind.to_lowercase()),
+        (kind, None) => format!("{} without a name", kind.to_lowercase()),
+    }
+}
+
+fn pod(tree: &Tree, id: Id, mut path: Vec<Step>, place: &[&'static str]) -> Option<Pod> {
+    let template = place.iter().try_fold(id, |id, key| tree.get(id, key))?;
+    let spec = tree.get(template, "spec")?;
+    tree.get(spec, "containers")?;
+    path.extend(place.iter().chain(&["spec"]).map(|key| Step::Key(key)));
+    Some(Pod { path, template, spec })
+}
+
+impl Pod {
+    /// Why it is left alone, if it is.
+    pub(super) fn objection(&self, tree: &Tree) -> Option<&'static str> {
+        let names: Vec<&str> = self.containers(tree).filter_map(|(_, name)| name).collect();
+        let inject =
+            self.annotation(tree, "wayside.dev/inject").or(self.annotation(tree, "linkerd.io/inject"));
+        let os = tree.get(self.spec, "os").and_then(|os| name(tree, os));
+        if names.iter().any(|&name| is_ours(Some(name))) {
+            Some("it has the sidecar already")
+        } else if names.iter().any(|name| OTHERS.contains(name)) {
+            Some("it has the sidecar of another proxy")
+        } else if tree.get(self.spec, "hostNetwork").and_then(|id| tree.text(id)).is_some_and(is_true) {
+            Some("it uses the host's network (hostNetwork)")
+        } else if inject.is_some_and(|(_, value)| value == "disabled") {
+            Some("its annotations say \"inject: disabled\"")
+        } else if os == Some("windows") {
+            Some("it is for Windows")
+        } else {
+            None
+        }
+    }
+
+    /// All containers and their names, in order.
+    pub(super) fn containers<'a>(&self, tree: &'a Tree) -> impl Iterator<Item = (Id, Option<&'a str>)> {
+        let lists = [INIT_CONTAINERS, CONTAINERS].map(|key| tree.get(self.spec, key));
+        let all = lists.into_iter().flatten().flat_map(|list| tree.items(list));
+        all.map(|&id| (id, name(tree, id)))
+    }
+
+    /// An annotation of the pod, and its node.
+    fn annotation<'a>(&self, tree: &'a Tree, name: &str) -> Option<(Id, &'a str)> {
+        let metadata = tree.get(self.template, "metadata")?;
+        let value = tree.get(tree.get(metadata, "annotations")?, name)?;
+        tree.text(value).map(|text| (value, text))
+    }
+
+    /// What the annotations say about `setting`, ours before Linkerd's.
+    pub(super) fn configured<T>(
+        &self,
+        tree: &Tree,
+        setting: &str,
+        parse: fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, Broken> {
+        for prefix in ["wayside.dev", "config.linkerd.io"] {
+            let name = format!("{prefix}/{setting}");
+            if let Some((node, text)) = self.annotation(tree, &name) {
+                let broken = |why| Broken { line: tree.line(node), why: format!("{name}: {why}") };
+                return parse(text).map(Some).map_err(broken);
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn name(tree: &Tree, id: Id) -> Option<&str> {
+    tree.get(id, "name").and_then(|name| tree.text(name))
+}
+
+/// What kubectl takes for true: YAML 1.1 has many words for it.
+fn is_true(text: &str) -> bool {
+    ["true", "yes", "on", "y"].iter().any(|word| word.eq_ignore_ascii_case(text))
+}

@@ -2,6 +2,10 @@
 
 #[path = "monitoring/documents.rs"]
 mod documents;
+#[path = "monitoring/files.rs"]
+mod files;
+#[path = "monitoring/promql.rs"]
+mod promql;
 #[path = "monitoring/seen.rs"]
 mod seen;
 mod support;

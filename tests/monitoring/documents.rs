@@ -103,8 +103,7 @@ fn unnamed(documented: &BTreeMap<String, Row>, seen: &Seen) -> Vec<String> {
             let begin = format!("| `{label}` |");
             let own = METRICS.lines().find(|line| line.starts_with(&begin)).unwrap_or_default();
             let more = if family == "http_blind_total" { include_str!("../../docs/http.md") } else { "" };
-            let named: BTreeSet<&str> =
-                [own, &row.text, more].into_iter().flat_map(|text| quoted(text)).collect();
+            let named: BTreeSet<&str> = [own, &row.text, more].into_iter().flat_map(quoted).collect();
             let missing = values.into_iter().filter(|value| !named.contains(value));
             wrong.extend(missing.map(|value| format!("{family}: {label}={value:?} is not documented")));
         }

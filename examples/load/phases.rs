@@ -12,6 +12,8 @@ pub(crate) struct Done {
     pub(crate) requests: u64,
     /// Connections or requests that failed.
     pub(crate) errors: u64,
+    /// What the first one of them was.
+    pub(crate) problem: Option<String>,
     /// Bytes of bulk that passed.
     pub(crate) bytes: u64,
     /// How long it took.
@@ -31,7 +33,10 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let mut stdout = io::stdout();
     let warmed = phase(warm)?;
-    writeln!(stdout, "ready {}", warmed.errors)?;
+    if let Some(problem) = warmed.problem {
+        return Err(format!("{} requests failed in the warm-up: {problem}", warmed.errors).into());
+    }
+    writeln!(stdout, "ready")?;
     stdout.flush()?;
     if io::stdin().lock().read_line(&mut String::new())? == 0 {
         return Ok(());
@@ -50,9 +55,10 @@ impl Done {
                 .map_or(0.0, |&time| f64::from(time) / 1e3)
         };
         format!(
-            r#"{{"requests":{},"errors":{},"bytes":{},"seconds":{:.6},"p50":{:.2},"p99":{:.2},"p99.9":{:.2}}}"#,
+            r#"{{"requests":{},"errors":{},"problem":"{}","bytes":{},"seconds":{:.6},"p50":{:.2},"p99":{:.2},"p99.9":{:.2}}}"#,
             self.requests,
             self.errors,
+            self.problem.unwrap_or_default().replace(['"', '\\'], "'"),
             self.bytes,
             self.time.as_secs_f64(),
             at(0.5),

@@ -130,11 +130,12 @@ impl Load {
         if client.stream.is_none() {
             match connect(&self.poll, self.to, at) {
                 Ok(stream) => client.stream = Some(stream),
-                Err(_) => return self.fail(at),
+                Err(error) => return self.fail(at, &error),
             }
         }
-        if self.clients.get_mut(at).is_some_and(|client| client.send(&self.request).is_err()) {
-            self.fail(at);
+        let Some(client) = self.clients.get_mut(at) else { return };
+        if let Err(error) = client.send(&self.request) {
+            self.fail(at, &error);
         }
     }
 
@@ -153,7 +154,7 @@ impl Load {
         match step {
             Ok(Step::Waits) => {}
             Ok(Step::Answered) => self.answered(at),
-            Err(_) => self.fail(at),
+            Err(error) => self.fail(at, &error),
         }
     }
 
@@ -169,7 +170,8 @@ impl Load {
         self.ask(at);
     }
 
-    fn fail(&mut self, at: usize) {
+    fn fail(&mut self, at: usize, problem: &io::Error) {
+        self.done.problem.get_or_insert_with(|| problem.to_string());
         if let Some(client) = self.clients.get_mut(at) {
             (client.stream, client.asked) = (None, None);
         }
@@ -236,7 +238,8 @@ fn begun(head: &mut Vec<u8>, bytes: &[u8]) -> io::Result<Option<usize>> {
     };
     let text = head.get(..end).and_then(|head| std::str::from_utf8(head).ok()).unwrap_or_default();
     if !text.starts_with("HTTP/1.1 200") {
-        return Err(ErrorKind::InvalidData.into());
+        let line = text.lines().next().unwrap_or_default();
+        return Err(io::Error::new(ErrorKind::InvalidData, format!("an answer of {line}")));
     }
     let lengths = text.lines().filter_map(|line| line.split_once(':'));
     let length = lengths

@@ -48,7 +48,8 @@ class Cell:
         if self.load.server == "nghttpd":
             (self.folder / "small").write_bytes(b"x" * 100)
             (self.folder / "64k").write_bytes(b"x" * 65536)
-            self.server = self.start("nghttpd", "nghttpd", "--no-tls", "-a", "127.0.0.1", "-d", self.folder, self.target)
+            # 256 streams may be under way: by its 100, a proxy with one connection would have to refuse some.
+            self.server = self.start("nghttpd", "nghttpd", "--no-tls", "-m256", "-a", "127.0.0.1", "-d", self.folder, self.target)
             self.children.wait_for(self.server, self.target)
             return
         ports = [f"{kind}={port}" for kind, port in loads.SERVERS.items()]

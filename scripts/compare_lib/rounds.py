@@ -31,9 +31,11 @@ def entries(load, peers):
     found = []
     for peer in peers:
         ways = peer.ways_for(load.need)
+        if peer.name == "direct" and load.driver in ("idle", "start"):
+            continue
         if isinstance(ways, str):
             found.append(Entry(peer, None, [], [], [ways]))
-        elif peer.name != "direct" or load.driver not in ("idle", "start"):
+        else:
             found += [Entry(peer, way, [], [], []) for way in ways]
     return found
 
@@ -42,7 +44,6 @@ def measure(bench, load, entry):
     """One run of one of them; kept as a sample, or as a disturbed one."""
     try:
         with In(bench, load, entry.way) as cell:
-            cell.most = entry.way.most
             figures = DRIVERS[load.driver](cell)
     except Failed as problem:
         entry.problems.append(str(problem))

@@ -39,8 +39,6 @@ class Way(NamedTuple):
     counts_http: bool = False
     splices: bool = False
     reuses: bool = False
-    # Connections that it can hold.
-    most: int = 1 << 20
 
 
 class Peer:
@@ -56,7 +54,9 @@ class Peer:
 
     def ways_for(self, need):
         """A list of Way, or a text."""
-        return self.ways.get(need, "it has no such mode")
+        # Idle connections are held in the ways that carry them.
+        other = {"idle": "tcp", "idle-http": "http"}.get(need)
+        return self.ways.get(need) or self.ways.get(other, "it has no such mode")
 
     def counted(self, place):
         """The HTTP requests that it has counted."""

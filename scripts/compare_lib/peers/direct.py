@@ -8,7 +8,7 @@ class Direct(Peer):
     """The load asks the server itself."""
 
     name = "direct"
-    ways = {load.need: [Way("", None)] for load in LOADS if load.driver not in ("idle", "start")}
+    ways = {load.need: [Way("", None)] for load in LOADS}
 
     def find(self):
         return ""

@@ -26,7 +26,7 @@ DETECT = """frontend bench
   acl preface req.payload(0,14) -m str "PRI * HTTP/2.0"
   tcp-request content switch-mode http proto h2 if preface
   tcp-request content switch-mode http if HTTP
-  use_backend h2 if preface
+  use_backend h2 if {{ req.ver 2.0 }}
   use_backend h1 if HTTP
   default_backend other
 backend h2

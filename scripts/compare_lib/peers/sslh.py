@@ -1,10 +1,16 @@
 """sslh, of Debian: a protocol multiplexer. It looks at the first bytes, and copies the rest."""
 
-from .base import LISTEN, Peer, Way, said, version_in
+from .base import Peer, Way, said, version_in
+from ..loads import PROXY
 
 NO_HTTP = "it copies bytes behind the first ones: no requests, no reuse"
-# It uses select(): 1,024 descriptors, two for each connection.
-MOST = 400
+FEW = "it uses select(), so has 500 connections at most: too few to see what one takes"
+# It would write a line for each connection; nobody else does.
+HEAD = """foreground: true; numeric: true; on-timeout: "anyprot";
+listen: ( {{ host: "127.0.0.1"; port: "{listen}"; }} );
+protocols: ( {protocols} );
+"""
+PROTOCOL = '{{ name: "{name}"; host: "127.0.0.1"; port: "{target}"; log_level: 0; }}'
 
 
 class Sslh(Peer):
@@ -14,18 +20,17 @@ class Sslh(Peer):
     package = "sslh"
 
     def __init__(self):
-        anything = Way("anyprot", self.command(), most=MOST)
-        detect = Way("detect", self.command("--http"), most=MOST)
-        self.ways = {"tcp": [anything], "bulk": [anything], "http": NO_HTTP, "reuse": NO_HTTP, "http2": NO_HTTP,
+        anything, detect = Way("anyprot", self.config("anyprot")), Way("detect", self.config("http", "anyprot"))
+        self.ways = {"tcp": [anything], "bulk": [anything], "idle": FEW, "http": NO_HTTP, "reuse": NO_HTTP, "http2": NO_HTTP,
                      "detect": [detect], "detect-reuse": NO_HTTP, "detect-http2": "it knows no HTTP/2 without TLS",
                      "any": [anything]}
 
-    def command(self, *protocols):
+    def config(self, *names):
         def configure(place):
-            target = f"127.0.0.1:{place.target}"
-            more = [word for protocol in (*protocols, "--anyprot", "--on-timeout") for word in (protocol, target)]
-            # Numeric: no name is looked up for a connection.
-            return [self.program, "-f", "-n", "-p", LISTEN, *more]
+            protocols = ", ".join(PROTOCOL.format(name=name, target=place.target) for name in names)
+            config = place.write("sslh.cfg", HEAD.format(listen=PROXY, protocols=protocols))
+            # No space behind -F.
+            return [self.program, f"-F{config}"]
         return configure
 
     def find(self):

@@ -5,6 +5,7 @@ pub mod explain;
 pub mod init;
 pub mod inject;
 pub mod run;
+pub mod worker;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -100,6 +100,8 @@ counters! {
     "wayside_pool_total" "What became of upstream connections that were kept for the next request." {
         /// A request was sent on one.
         PoolReused "event=\"reused\"";
+        /// One was idle, but for too long for a request that must not be sent twice. It stays.
+        PoolDistrusted "event=\"distrusted\"";
         /// The server closed it, or spoke, while it was idle.
         PoolClosedByServer "event=\"closed_by_server\"";
         /// It was closed because there were enough.

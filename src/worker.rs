@@ -171,6 +171,7 @@ impl Worker {
             }
             Source::Resolver(number) => {
                 self.kit.resolver.ready(number, self.kit.instant, &self.kit.registry);
+                // Whoever waits is served in this turn of the loop.
                 self.wake_resolved();
             }
             Source::Signal => self.take_signals(),
@@ -252,8 +253,9 @@ impl Worker {
         }
         if self.kit.resolver.next_deadline().is_some_and(|at| at <= self.kit.instant) {
             self.kit.resolver.expire(self.kit.instant, &self.kit.registry);
-            self.wake_resolved();
         }
+        // A flow's question may settle the names of others.
+        self.wake_resolved();
         if self.admin.next_deadline().is_some_and(|at| at <= self.kit.instant) {
             self.admin.expire(self.kit.instant);
             // It may accept again.

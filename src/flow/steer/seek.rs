@@ -69,7 +69,7 @@ impl SteeredFlow {
             course.choice = match answer {
                 Answer::Pending => return Step::Wait,
                 Answer::Failed(failure) => {
-                    course.trouble = Trouble { status: 502, cause: failure.as_str() };
+                    course.trouble = Trouble { status: failure.status(), cause: failure.as_str() };
                     Choice::None
                 }
                 Answer::Addresses(all) => {

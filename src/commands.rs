@@ -6,3 +6,4 @@ pub mod explain;
 pub mod init;
 pub mod inject;
 pub mod run;
+pub mod worker;

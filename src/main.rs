@@ -9,7 +9,12 @@ use wayside::config::{self, Failure, Loaded, Sources};
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os(), std::env::vars_os()) {
-        Ok(Action::Run(sources)) => with(sources, |loaded| commands::run::run(loaded.config)),
+        Ok(Action::Run(sources, command)) => {
+            with(sources.clone(), |loaded| commands::run::run(loaded, sources, command))
+        }
+        Ok(Action::Worker(sources, worker)) => {
+            with(sources, |loaded| commands::worker::run(loaded.config, worker))
+        }
         Ok(Action::Check(sources)) => with(sources, |loaded| commands::check::check(&loaded.to_toml())),
         Ok(Action::Explain(sources, explain)) => {
             with(sources, |loaded| commands::explain::explain(&loaded, &explain))

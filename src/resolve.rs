@@ -172,13 +172,13 @@ impl Resolver {
         self.names.configured(host)
     }
 
-    /// What `host` stands for that a client sent: a name, or an address, in brackets or not. Of such names 1,024 are kept:
-    /// for a further one that is forgotten which was asked for least recently, never one that is being looked up. A
-    /// known name costs a hash, and no allocation where it is in lower case.
+    /// What `host`, as a client sent it, stands for: a name, or an address, in brackets or not. Of such names 1,024 are
+    /// kept. For a further one the name is forgotten that was asked for least recently, but never one that is being
+    /// looked up or was in the last 100 ms. A known name costs a hash, and no allocation where it is in lower case.
     ///
     /// # Errors
     ///
-    /// [`Failure::BadName`] where it is no host name, [`Failure::TooManyNames`] while all 1,024 are being looked up.
+    /// [`Failure::BadName`] where it is no host name, [`Failure::TooManyNames`] where none of the 1,024 may be forgotten.
     pub fn guest(&mut self, host: &str, now: Instant) -> Result<Guest, Failure> {
         match entry::literal(host) {
             Some(address) => Ok(Guest::Address(address)),
@@ -281,11 +281,8 @@ impl Resolver {
             return;
         }
         entry.queued();
-        if entry.guest {
-            self.guest_queue.push_back(id)
-        } else {
-            self.queue.push_back(id)
-        }
+        let queue = if entry.guest { &mut self.guest_queue } else { &mut self.queue };
+        queue.push_back(id);
         // With a place free its queue was empty, so that only this lookup begins here.
         self.fill(now, registry);
     }

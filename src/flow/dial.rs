@@ -83,7 +83,7 @@ impl Flow {
                 Ok(end) => {
                     self.upstream = Some(end);
                     let until = kit.now.after(connect_timeout(self.account.direction, kit));
-                    self.stage = Stage::Dialing(Dial { until, began: kit.now, others });
+                    self.stage = Stage::Dialing(Box::new(Dial { until, began: kit.now, others }));
                     return Next::Wait;
                 }
                 Err(error) => self.dial_failed(&error, kit),

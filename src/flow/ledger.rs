@@ -57,10 +57,8 @@ pub struct Account {
     connected: bool,
     /// Who ended first, and how.
     first_end: Option<(Side, How)>,
-    /// Why there was no upstream.
-    refused: &'static str,
-    /// The status that says so.
-    refused_status: u16,
+    /// Why there was no upstream, and the status that says so. Most connections have one, so it stands elsewhere.
+    refused: Option<Box<(u16, &'static str)>>,
     /// The bytes that stand in the metrics already: taken and given, up and down.
     reported: [u64; 4],
 }
@@ -82,8 +80,7 @@ impl Account {
             decided_by: None,
             connected: false,
             first_end: None,
-            refused: NOT_REFUSED.1,
-            refused_status: NOT_REFUSED.0,
+            refused: None,
             reported: [0; 4],
         }
     }
@@ -101,7 +98,7 @@ impl Account {
     /// The upstream has accepted.
     pub fn connected(&mut self, took: Duration, kit: &mut Kit) {
         self.connected = true;
-        (self.refused_status, self.refused) = NOT_REFUSED;
+        self.refused = None;
         kit.metrics.connected(self.label, took);
         kit.metrics.opened(self.label, Peer::Dst);
         kit.metrics.live(self.series, Peer::Dst, 1);
@@ -137,12 +134,12 @@ impl Account {
 
     /// The target may not be dialled.
     pub fn refused(&mut self, status: u16, cause: &'static str) {
-        (self.refused_status, self.refused) = (status, cause);
+        self.refused = Some(Box::new((status, cause)));
     }
 
     /// Why there was no upstream: the status to tell, and the cause.
     pub fn refusal(&self) -> (u16, &'static str) {
-        (self.refused_status, self.refused)
+        self.refused.as_deref().copied().unwrap_or(NOT_REFUSED)
     }
 
     /// What the ledger of HTTP wants to know of the connection.
@@ -157,7 +154,7 @@ impl Account {
 
     /// An upstream of a steered flow stands; it is counted elsewhere.
     pub fn reached(&mut self) {
-        (self.refused_status, self.refused) = NOT_REFUSED;
+        self.refused = None;
     }
 
     /// The client's address.
@@ -249,7 +246,7 @@ impl Account {
 
     fn log_end(&self, ending: Ending, lasted: Duration, total: Totals, key: Key) {
         let (side, how) = self.first_end.map_or(("nobody", "-"), |(side, how)| (side.as_str(), how.as_str()));
-        let refused = if self.refused.is_empty() { "-" } else { self.refused };
+        let refused = self.refused.as_deref().map_or("-", |(_, cause)| cause);
         debug!(
             target: "wayside::flow",
             "#{id} {direction} {source} -> {target}: {protocol} decided_by={decided_by} first={side}/{how} \

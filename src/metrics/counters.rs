@@ -111,6 +111,16 @@ counters! {
         /// One request.
         Retried "";
     }
+    "wayside_worker_restarts_total" "Workers that ended unasked, and were started again." {
+        /// One such end.
+        WorkerRestarts "";
+    }
+    "wayside_reloads_total" "Times that SIGHUP was heeded, and what became of it." {
+        /// The new workers serve.
+        ReloadDone "outcome=\"done\"";
+        /// The old workers serve on.
+        ReloadRefused "outcome=\"refused\"";
+    }
     "wayside_backend_left_out_total" "Addresses that a backend set left out, as it had enough." {
         /// One address, each time that the set learnt its addresses.
         BackendLeftOut "";

@@ -30,7 +30,7 @@ pub(super) struct Entry {
     pub(super) guest: bool,
     /// The last ones known; how old does not matter.
     addresses: Vec<IpAddr>,
-    /// How often `addresses` changed.
+    /// How often the set of `addresses` changed.
     version: u32,
     /// Of the last lookup.
     pub(super) failure: Option<Failure>,
@@ -106,7 +106,7 @@ impl Entry {
         }
     }
 
-    /// Counts up whenever the set of addresses changes.
+    /// Counts up whenever the set of addresses changes; their order is the servers' whim.
     pub(super) fn version(&self) -> u32 {
         self.version
     }
@@ -196,6 +196,7 @@ impl Entry {
         self.addresses = addresses;
     }
 
+    /// `level` for a configured name; for others less, or clients could fill the log.
     fn level(&self, level: log::Level) -> log::Level {
         if self.guest { log::Level::Debug } else { level }
     }

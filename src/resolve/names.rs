@@ -90,7 +90,7 @@ impl Names {
         Ok(id)
     }
 
-    /// Notes that `id` is asked for, and gives what is known of it; `None` where it was forgotten.
+    /// Notes that `id` is asked for, so that others are forgotten first, and gives what is known of it; `None` where it was forgotten.
     pub(super) fn asked(&mut self, id: NameId) -> Option<&mut Entry> {
         self.asks += 1;
         let asks = self.asks;

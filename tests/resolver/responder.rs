@@ -252,7 +252,7 @@ fn converse(
 pub(crate) struct Bench {
     pub(crate) resolver: Resolver,
     pub(crate) now: Instant,
-    poll: Poll,
+    pub(crate) poll: Poll,
     pub(crate) settled: Vec<NameId>,
     dir: PathBuf,
 }

@@ -150,6 +150,13 @@ pub struct Traits {
     pub may_reuse: bool,
 }
 
+impl Traits {
+    /// It must not be sent again.
+    pub fn is_once(self) -> bool {
+        self.purpose == Purpose::Exchange && !self.is_idempotent
+    }
+}
+
 /// What is done with what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Purpose {

@@ -12,6 +12,7 @@ mod gauges;
 pub mod histogram;
 mod http;
 mod labels;
+pub mod merge;
 #[cfg(test)]
 pub(crate) mod tests;
 mod text;

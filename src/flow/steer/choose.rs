@@ -8,7 +8,7 @@ use crate::flow::ledger::Account;
 use crate::flow::steer::{SteeredFlow, Way};
 use crate::kit::Kit;
 use crate::metrics::Counter;
-use crate::resolve::{Dialable, Failure, Guest};
+use crate::resolve::{Dialable, Guest};
 use crate::route::{Asked, Case, Goal, Refusal, RouteId};
 use crate::wire::detect::Verdict;
 use crate::wire::event::{Peer, Version};
@@ -118,7 +118,7 @@ fn aim(
         (Goal::Target, Some(target)) => course.go_to(target),
         (Goal::Target, None) => {}
         (Goal::Host(host, port), _) => {
-            let target = find(host, port, kit)?;
+            let target = find(host, port, account, kit)?;
             course.go_to(target);
         }
     }
@@ -147,12 +147,11 @@ fn route_of_tls(verdict: Option<&Verdict>, listen: Entry, kit: &Kit) -> Option<R
 }
 
 /// The host that a client has named.
-fn find(host: &[u8], port: u16, kit: &mut Kit) -> Result<Dialable, Refusal> {
+fn find(host: &[u8], port: u16, account: &Account, kit: &mut Kit) -> Result<Dialable, Refusal> {
     let host = std::str::from_utf8(host).map_err(|_| (400, "host of the request target"))?;
-    match kit.resolver.guest(host, kit.instant) {
+    match kit.resolver.guest(host, account.source().ip().into(), kit.instant) {
         Ok(Guest::Address(ip)) => Ok(Dialable::Addr(SocketAddr::new(ip, port))),
         Ok(Guest::Name(name)) => Ok(Dialable::Name(name, port)),
-        Err(Failure::TooManyNames) => Err((503, "too many names are being looked up")),
-        Err(failure) => Err((502, failure.as_str())),
+        Err(failure) => Err((failure.status(), failure.as_str())),
     }
 }

@@ -9,6 +9,9 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 mod init;
+mod man;
+mod outline;
+mod shells;
 
 use crate::commands::doctor::Ask;
 use crate::commands::explain::{Explain, Field, From, Question};
@@ -39,12 +42,18 @@ pub enum Action {
     Uninject(Vec<PathBuf>),
     /// `wayside doctor`.
     Doctor(Sources, Ask),
+    /// `wayside completions`, `wayside man`: this text.
+    Print(String),
 }
 
 const COMMAND: &str = "COMMAND";
 const EXPLAIN: &str = "explain";
 const EXPLAIN_HEADER: &str = "explain-header";
 const EXPLAIN_LISTEN: &str = "explain-listen";
+
+const COMPLETIONS: &str = "completions";
+const SHELL: &str = "shell";
+const MAN: &str = "man";
 
 const JSON: &str = "json";
 const READY: &str = "ready";
@@ -99,6 +108,11 @@ pub fn parse(
         }
         Some(("uninject", options)) => Action::Uninject(inject::files(options)),
         Some(("doctor", options)) => Action::Doctor(sources(options, environment), ask(options)),
+        Some((COMPLETIONS, options)) => Action::Print(completions(options)),
+        Some((MAN, _)) => {
+            let (program, commands) = outline::outline(command());
+            Action::Print(man::page(&program, &commands))
+        }
         // `subcommand_required` leaves only `run`.
         other => {
             let options = other.map_or(&matches, |(_, options)| options);
@@ -129,6 +143,22 @@ pub fn command() -> Command {
         .subcommand(inject::inject_command())
         .subcommand(inject::uninject_command())
         .subcommand(doctor())
+        .subcommand(
+            Command::new(COMPLETIONS).about("Print completions for a shell").arg(
+                Arg::new(SHELL)
+                    .value_name("SHELL")
+                    .required(true)
+                    .value_parser(shells::Shell::NAMES)
+                    .help("Where to put them: docs/operating.md"),
+            ),
+        )
+        .subcommand(Command::new(MAN).about("Print the manual page, for man"))
+}
+
+fn completions(matches: &ArgMatches) -> String {
+    let (program, commands) = outline::outline(command());
+    let shell = matches.get_one::<String>(SHELL).and_then(|name| shells::Shell::named(name));
+    shell.map(|shell| shells::completions(shell, &program, &commands)).unwrap_or_default()
 }
 
 fn application() -> Arg {

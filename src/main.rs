@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         Ok(Action::Worker(sources, worker)) => {
             with(sources, |loaded| commands::worker::run(loaded.config, worker))
         }
-        Ok(Action::Check(sources)) => with(sources, |loaded| commands::check::check(&loaded.to_toml())),
+        Ok(Action::Check(sources)) => with(sources, |loaded| commands::print(&loaded.to_toml())),
         Ok(Action::Explain(sources, explain)) => {
             with(sources, |loaded| commands::explain::explain(&loaded, &explain))
         }
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
             Err(failure) if failure.exit_code() == 2 => refuse(&failure),
             outcome => commands::doctor::doctor(outcome, ask),
         },
+        Ok(Action::Print(text)) => commands::print(&text),
         Err(error) => {
             let _ = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))

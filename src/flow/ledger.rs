@@ -96,6 +96,11 @@ impl Account {
         self.target = Some(target.into());
     }
 
+    /// The next request of a steered connection may go elsewhere than the last.
+    pub fn not_dialled(&mut self) {
+        self.target = None;
+    }
+
     /// The upstream has accepted.
     pub fn connected(&mut self, took: Duration, kit: &mut Kit) {
         self.connected = true;

@@ -31,6 +31,7 @@ impl SteeredFlow {
         let is_whole = matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client));
         let Some(course) = &mut self.course else { return Next::Wait };
         self.up.forgo(course.drop_empty_line());
+        self.account.not_dialled();
         if let Some(verdict) = course.verdict.take() {
             self.account.decide(verdict, kit);
         }

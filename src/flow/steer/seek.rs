@@ -256,6 +256,9 @@ impl SteeredFlow {
         if let Some(address) = address {
             let label = self.label(address, kit);
             self.account.dial_failed_for(label, error, kit);
+            if let Some(course) = &mut self.course {
+                course.refused_by = Some(label);
+            }
         } else {
             self.account.dial_failed(error, kit);
         }

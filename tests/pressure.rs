@@ -152,7 +152,7 @@ fn without_a_descriptor_for_the_upstream_the_client_is_told() {
     http.write_all(GET).expect("to write");
     let mut answer = String::new();
     http.read_to_string(&mut answer).expect("an answer and an orderly end");
-    assert!(answer.starts_with("HTTP/1.1 502 ") && answer.contains("descriptors"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("descriptors"), "{answer}");
     drop(http);
     eventually("its descriptor is free", LIMIT, || wayside.fds() == fds);
     let mut other = wayside.connect(0);

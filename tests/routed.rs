@@ -4,6 +4,8 @@
 mod judged;
 #[path = "routed/peers.rs"]
 mod peers;
+#[path = "routed/silent.rs"]
+mod silent;
 mod support;
 
 use std::collections::BTreeMap;
@@ -259,5 +261,6 @@ fn half_a_line_goes_to_the_original_destination_in_the_end() {
         let mut back = String::new();
         client.read_to_string(&mut back).expect("an answer");
         assert!(back.starts_with("HTTP/1.1 408 "), "{back}");
+        assert!(back.contains("\r\nwayside-error: request head too slow\r\n"), "{back}");
     }
 }

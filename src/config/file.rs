@@ -110,7 +110,8 @@ impl<'a> Reader<'a> {
             source.tables.backends.iter().zip(&source.tables.backends_at).enumerate()
         {
             let is_named = |draft: &Draft| draft.route.backends.iter().any(|&(set, _)| set == index);
-            if !source.tables.routes.iter().any(is_named) {
+            // Where something is wrong with the tables, a route may be meant that could not be read.
+            if source.problems.is_empty() && !source.tables.routes.iter().any(is_named) {
                 let text = format!("{}: backends.{}: no route names it", at.place(), set.name);
                 source.warnings.push(text);
             }

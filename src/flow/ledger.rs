@@ -128,7 +128,13 @@ impl Account {
             Some("EACCES" | "EPERM") => "not permitted",
             _ => "connect failed",
         };
-        self.refused(if cause == "connect timeout" { 504 } else { 502 }, cause);
+        let status = match cause {
+            "connect timeout" => 504,
+            // It is not the server that fails.
+            "out of descriptors or memory" | "no local port free" => 503,
+            _ => 502,
+        };
+        self.refused(status, cause);
         kit.metrics.connect_failed(label, cause);
     }
 

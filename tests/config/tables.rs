@@ -311,6 +311,14 @@ fn a_forward_may_come_from_a_flag() {
 }
 
 #[test]
+fn a_misspelt_backend_is_one_line() {
+    let said = check_file(format!("{SET}[[route]]\nbackend = 'aa'\n"));
+    let expected =
+        "FILE:5: route \"route-1\": backend: there is no backend set \"aa\"; did you mean \"a\"?\n";
+    assert_eq!((said.code, said.stderr.as_str()), (1, expected));
+}
+
+#[test]
 fn a_set_that_no_route_names_is_a_warning() {
     let said = check_file(SET);
     assert_eq!((said.code, said.stderr.as_str()), (0, "warning: FILE:1: backends.a: no route names it\n"));

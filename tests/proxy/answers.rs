@@ -227,9 +227,10 @@ fn what_is_no_http_1_is_reset_and_counted() {
         assert!(seen.as_ref().is_err_and(is_reset), "{n}: {seen:?}");
         assert_eq!(count(), n as f64 + 1.0);
     }
-    // One that says nothing is none.
+    // One that says nothing is none yet.
     let client = proxy.connect();
-    expect_eof(client.stream(), LIMIT);
+    expect_silence(client.stream(), Duration::from_millis(700));
+    drop(client);
     proxy.expect_clean();
 }
 
@@ -296,4 +297,29 @@ fn where_a_request_is_counted_that_is_answered_by_us() {
     assert_eq!(target("/502"), Some(nowhere.to_string()));
     assert_eq!(target("/508"), None);
     proxy.expect_clean();
+}
+
+/// Out of descriptors: who needs one more is told, who has what it needs is served.
+#[test]
+fn a_request_for_which_there_is_no_descriptor() {
+    let (a, b) = (Origin::named("a"), Origin::named("b"));
+    let proxy = Proxy::of(Wayside::start(&["--outbound-listen=127.0.0.1:0"]));
+    let (mut first, mut second) = (proxy.connect(), proxy.connect());
+    for client in [&mut first, &mut second] {
+        assert_eq!(client.ask(get_of(a.addr(), "/")).status(), 200);
+    }
+    let set_limit = |current: u64| {
+        let pid = rustix::process::Pid::from_raw(proxy.wayside.pid() as i32);
+        let limit = rustix::process::Rlimit { current: Some(current), maximum: Some(20_000) };
+        rustix::process::prlimit(pid, rustix::process::Resource::Nofile, limit).expect("to change its limit");
+    };
+    set_limit(3);
+    for client in [&mut first, &mut second] {
+        expect_own(&client.ask(get_of(b.addr(), "/")), 503, "out of descriptors or memory");
+        // By the connection that was kept.
+        assert_eq!(client.ask(get_of(a.addr(), "/")).text(), "a:");
+    }
+    set_limit(1_000);
+    assert_eq!(first.ask(get_of(b.addr(), "/")).text(), "b:");
+    assert_eq!((a.accepted(), b.accepted()), (1, 1));
 }

@@ -56,6 +56,9 @@ impl Resident {
         let config = dir.file("wayside.toml", "");
         // The harness would turn the listeners off, where no file says otherwise.
         let mut all = vec!["--config", config.to_str().expect("a path")];
+        if args.contains(&"--config") {
+            all.clear();
+        }
         all.extend(args);
         let (uid, gid) = (format!("--reuid={WAYSIDE}"), format!("--regid={WAYSIDE}"));
         let start = format!("shift; exec {} \"$@\"", copy.display());

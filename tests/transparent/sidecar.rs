@@ -15,6 +15,7 @@ in_both_families! {
     skipped_ports_bypass
     ports_named_to_wayside_are_not_inspected
     resets_and_refusals_reach_the_other_host
+    redirected_requests_take_the_routes_of_their_listener
 }
 
 /// What `/connections` and `/metrics` say of a connection.
@@ -217,4 +218,42 @@ fn resets_and_refusals_reach_the_other_host(family: Family) {
         assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
     }
     lab.wayside().expect_none_open();
+}
+
+/// Routes of the one listener and of the other, for what is redirected to them.
+fn redirected_requests_take_the_routes_of_their_listener(family: Family) {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = TempDir::new();
+    // wayside is another user there.
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).expect("to let it in");
+    let text = format!(
+        "[[route]]\nlisten = 'inbound'\npath = '/routed'\nbackend = 'in'\n\
+         [[route]]\nlisten = 'outbound'\npath = '/routed'\nbackend = 'out'\n\
+         [backends.in]\nservers = ['{}']\n[backends.out]\nservers = ['{}']\n",
+        family.addr(1, 1, 9001),
+        family.addr(1, 2, 9002)
+    );
+    let path = dir.file("routes.toml", text);
+    let lab = Pod::new(family, &[], &["--config", path.to_str().expect("a path")]);
+    let inside = (lab.host.listen(lab.app(8080)), lab.host.listen(lab.app(9001)));
+    let outside = (lab.peer.listen(lab.far(8080)), lab.peer.listen(lab.far(9002)));
+    let inbound = lab.peer.connect(lab.app(8080));
+    let outbound = lab.host.connect_as(APP, lab.far(8080));
+    for (mut client, (original, backend)) in [(inbound, inside), (outbound, outside)] {
+        for (path, listener) in [("/routed", backend), ("/else", original)] {
+            let ask = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+            client.write_all(ask.as_bytes()).expect("to ask");
+            let mut server = accept(&listener);
+            let mut heard = vec![0; ask.len()];
+            server.read_exact(&mut heard).expect("the request");
+            assert_eq!(heard, ask.as_bytes());
+            server.write_all(OK).expect("to answer");
+            let mut answer = [0; OK.len()];
+            client.read_exact(&mut answer).expect("the answer");
+            assert_eq!(answer, OK);
+        }
+    }
+    for set in ["in", "out"] {
+        assert_eq!(lab.wayside().sum("request_total", &[("backend", set)]), 1.0);
+    }
 }

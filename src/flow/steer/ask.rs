@@ -224,8 +224,17 @@ impl SteeredFlow {
             Some(course) if self.observer.http2().is_some() => self.http2_deadline(course, kit),
             Some(course) if course.has_begun() => course.since.after(kit.config.detect_timeout),
             None if !self.account.is_decided() && self.way.target.is_some() => self.active.plus(GRACE),
-            _ if !self.account.is_decided() => self.account.opened().after(kit.config.detect_timeout),
-            _ => Moment::NEVER,
+            _ if self.account.is_decided() || self.may_stay_silent(kit) => Moment::NEVER,
+            _ => self.account.opened().after(kit.config.detect_timeout),
+        }
+    }
+
+    /// Whether a client that has said nothing may ask as late as it likes: its server stands by and is silent as well, or there
+    /// is none before it has asked.
+    fn may_stay_silent(&self, kit: &Kit) -> bool {
+        match &self.course {
+            Some(course) => course.upstream.is_some() && course.held.is_empty(),
+            None => self.way.target.is_none() && self.is_served(kit),
         }
     }
 
@@ -299,7 +308,11 @@ impl SteeredFlow {
 
     /// Nothing was asked that is not answered.
     fn is_between(&self) -> bool {
-        if self.has_begun() { self.is_idle_http2() } else { self.account.is_decided() }
+        if self.has_begun() {
+            self.is_idle_http2()
+        } else {
+            self.account.is_decided() || (self.way.target.is_none() && self.course.is_none())
+        }
     }
 
     fn drained(&mut self) -> Next {

@@ -39,6 +39,8 @@ pub enum Reason {
     EarlyData,
     /// The side ended within a head (strict only).
     CutShort,
+    /// The first line did not come to its end in time (strict only).
+    TooSlow,
     /// More bytes were skipped than [`Observer::client_skip`](super::Observer::client_skip) or its like had told.
     Skipped,
 }
@@ -64,6 +66,7 @@ impl Reason {
             Reason::Pipeline => "pipeline",
             Reason::EarlyData => "early data",
             Reason::CutShort => "cut short",
+            Reason::TooSlow => "request head too slow",
             Reason::Skipped => "skipped too far",
         }
     }
@@ -71,6 +74,7 @@ impl Reason {
     /// The status to answer where the client's message was refused for this.
     fn status(self) -> u16 {
         match self {
+            Reason::TooSlow => 408,
             Reason::HeadTooLarge => 431,
             Reason::UnknownCoding => 501,
             Reason::Pipeline => 503,
@@ -84,7 +88,7 @@ impl Reason {
 pub struct Fault {
     /// Whose message it was.
     pub by: Peer,
-    /// What to answer the client: 400, 431, 501 or 503 for its own message, 502 for the server's.
+    /// What to answer the client: 400, 408, 431, 501 or 503 for its own message, 502 for the server's.
     pub status: u16,
     /// Why.
     pub reason: Reason,
@@ -96,8 +100,7 @@ pub struct Fault {
 impl Fault {
     /// For what is no request by the rules and might be taken for one, or whose first line did not come to its end in time.
     pub fn of_first_line(is_late: bool, begun: bool) -> Fault {
-        let (status, reason) = if is_late { (408, Reason::CutShort) } else { (400, Reason::MalformedHead) };
-        Fault { by: Peer::Client, status, reason, begun }
+        Fault::new(Peer::Client, if is_late { Reason::TooSlow } else { Reason::MalformedHead }, begun)
     }
 
     /// For a server that answers in HTTP/1 what was no request.

@@ -5,7 +5,7 @@
 //! | `Connection: close`, `keep-alive` | these options are left out, and the line with the last of them | the field is left out |
 //! | what else `Connection` names | stays | is left out, but for [fields that no option may take away](PROTECTED) |
 //! | `Keep-Alive`, `Proxy-Connection` | left out | left out |
-//! | `Upgrade` that `Connection` names | stays | stays, with a new `Connection: Upgrade`; but never `h2c`, which leads past the proxy |
+//! | `Upgrade` that `Connection` names | stays | stays, with a new `Connection: Upgrade`; but `h2c`, which leads past the proxy, is left out |
 //! | `TE` | stays | `trailers` alone stays, with a new `Connection: TE`; else it is left out (RFC 9110, section 10.1.4) |
 //! | `Proxy-Authorization`, `Proxy-Authenticate`, `Proxy-Authentication-Info` | stay | left out: they are ours, or nobody's |
 //! | absolute-form target | stays | origin-form; `*` for OPTIONS without a path (RFC 9112, section 3.2) |
@@ -149,7 +149,12 @@ fn connection(field: &Field<'_>, kept: &[u8], copier: &mut Copier<'_, '_>) {
         let is = |option: &[u8]| element.eq_ignore_ascii_case(option) && option != kept;
         is(CLOSE) || is(KEEP_ALIVE)
     };
-    if !field.elements().any(goes) {
+    thin(field, goes, copier);
+}
+
+/// Takes the elements out of a list that `goes` names, and its line with the last of them.
+fn thin(field: &Field<'_>, goes: impl Fn(&[u8]) -> bool, copier: &mut Copier<'_, '_>) {
+    if !field.elements().any(&goes) {
         return;
     }
     copier.drop(field.start, field.end);

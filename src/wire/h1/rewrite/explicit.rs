@@ -4,7 +4,7 @@ use super::super::facts::{self, Refused};
 use super::super::lines::{Field, blank, fields, fields_end, first_line};
 use super::super::parse::absolute;
 use super::copy::Copier;
-use super::{MAX_OPTIONS, PROTECTED, Rewritten};
+use super::{MAX_OPTIONS, PROTECTED, Rewritten, thin};
 use crate::wire::event::Version;
 
 pub(super) fn request(
@@ -35,6 +35,8 @@ pub(super) fn request(
             if !std::mem::replace(&mut is_host_seen, true) {
                 copier.insert(field.end, &[field.name, b": ", authority, b"\r\n"]);
             }
+        } else if field.is(b"upgrade") {
+            thin(&field, is_h2c, &mut copier);
         } else if field.is(b"max-forwards") && facts::counts_forwards(method) {
             forwards(&field, &mut copier);
         }
@@ -55,8 +57,12 @@ pub(super) fn response(
     connection.is_te = false;
     connection.is_upgrade |= status == 101;
     let mut copier = Copier::new(head, out);
-    for field in fields(head).filter(|field| connection.takes_away(field)) {
-        copier.drop(field.start, field.end);
+    for field in fields(head) {
+        if connection.takes_away(&field) {
+            copier.drop(field.start, field.end);
+        } else if field.is(b"upgrade") && status != 101 {
+            thin(&field, is_h2c, &mut copier);
+        }
     }
     connection.write(head, option, &mut copier);
     add_via(head, version, via, &mut copier);
@@ -116,7 +122,7 @@ impl<'a> Connection<'a> {
     fn of(head: &'a [u8]) -> Result<Connection<'a>, Refused> {
         let mut connection =
             Connection { options: [b""; MAX_OPTIONS], count: 0, is_upgrade: false, is_te: false };
-        let (mut has_upgrade, mut is_h2c) = (false, false);
+        let mut has_upgrade = false;
         let (mut has_te, mut is_te_more) = (false, false);
         for field in fields(head) {
             match field.name.len() {
@@ -126,8 +132,8 @@ impl<'a> Connection<'a> {
                     is_te_more |= field.value.is_empty();
                 }
                 7 if field.is(b"upgrade") => {
-                    has_upgrade = true;
-                    is_h2c |= field.names(b"h2c");
+                    // By `h2c` alone nothing is to be had.
+                    has_upgrade |= field.elements().any(|protocol| !is_h2c(protocol));
                 }
                 10 if field.is(b"connection") => {
                     for option in field.elements() {
@@ -139,7 +145,7 @@ impl<'a> Connection<'a> {
                 _ => {}
             }
         }
-        connection.is_upgrade = has_upgrade && !is_h2c && connection.names(b"upgrade");
+        connection.is_upgrade = has_upgrade && connection.names(b"upgrade");
         connection.is_te = has_te && !is_te_more;
         Ok(connection)
     }
@@ -182,6 +188,11 @@ impl<'a> Connection<'a> {
             copier.insert(at, &[b"\r\n"]);
         }
     }
+}
+
+/// Whether this is HTTP/2 in clear, which would lead past the proxy.
+fn is_h2c(protocol: &[u8]) -> bool {
+    protocol.eq_ignore_ascii_case(b"h2c")
 }
 
 /// Whether `Connection` cannot take this field away.

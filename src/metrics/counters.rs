@@ -113,6 +113,16 @@ counters! {
         /// One request.
         Retried "";
     }
+    "wayside_worker_restarts_total" "Workers that ended unasked, and were started again." {
+        /// One such end.
+        WorkerRestarts "";
+    }
+    "wayside_reloads_total" "Times that SIGHUP was heeded, and what became of it." {
+        /// The new workers serve.
+        ReloadDone "outcome=\"done\"";
+        /// The old workers serve on.
+        ReloadRefused "outcome=\"refused\"";
+    }
     "wayside_backend_left_out_total" "Addresses that a backend set left out, as it had enough." {
         /// One address, each time that the set learnt its addresses.
         BackendLeftOut "";
@@ -132,6 +142,10 @@ counters! {
         ResolverTimeouts "event=\"timeout\"";
         /// A client's name was forgotten for another.
         ResolverGuestsForgotten "event=\"guest_forgotten\"";
+        /// Its lookup was under way, and was given up for another client's.
+        ResolverGuestsDisplaced "event=\"guest_displaced\"";
+        /// The lookup of a client's name let another one by, to go on later.
+        ResolverGuestsPaused "event=\"guest_paused\"";
         /// A client's name was not looked up, as too many others were.
         ResolverGuestsRefused "event=\"guest_refused\"";
     }

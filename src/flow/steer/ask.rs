@@ -22,8 +22,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How long a client may be silent at first before its target is dialled all the same: a server that speaks first is to
-/// be heard. A client's first bytes mostly come with the connection. One tick of the timer wheel.
-pub(super) const GRACE: Duration = Duration::from_millis(8);
+/// be heard. A client's first bytes mostly come with the connection. Half a tick of the timer wheel, which rounds up: with
+/// a whole one it would be 8 to 16 ms, and mostly 16 for a client that connects when the one before has been heard.
+pub(super) const GRACE: Duration = Duration::from_millis(4);
 
 impl SteeredFlow {
     /// A turn while a request is to come.

@@ -35,7 +35,7 @@ fn each_command_is_run_somewhere() {
         new("wayside doctor --json --ready", true),
         new("wayside doctor --fast", false),
         new("wayside doktor", false),
-        new("wayside run --workers 2 --forward 127.0.0.1:1=127.0.0.1:2", true),
+        new("wayside run --workers 3 --forward 127.0.0.1:1=127.0.0.1:2", true),
         new("cargo test --test gone", false),
         new("cargo test --test house no_such_function -- --nocapture", false),
         new("cargo bench --bench gone", false),

@@ -74,7 +74,7 @@ pub(crate) fn lacks() -> Option<String> {
 fn folder() -> (TempDir, PathBuf) {
     let dir = TempDir::new();
     let place = dir.file("deployment.yml", DEPLOYMENT).parent().expect("a folder").to_owned();
-    dir.file("hosts", "127.0.0.1 localhost\n192.0.2.80 example.com\n10.0.0.2 api.internal\n");
+    dir.file("hosts", "127.0.0.1 localhost\n192.0.2.80 example.com db.example.com\n10.0.0.2 api.internal\n");
     for sub in ["served", "examples"] {
         std::fs::create_dir(place.join(sub)).expect("a folder");
     }

@@ -119,7 +119,9 @@ impl Worker {
             if self.admin.lost_supervisor() {
                 self.outlive_supervisor();
             }
-            self.trim_when_quiet(events.is_empty());
+            // Who asks for totals every second keeps no memory from going back.
+            let is_of_admin = |event: &Event| matches!(Source::of(event.token()), Source::Admin(_));
+            self.trim_when_quiet(events.iter().all(is_of_admin));
             if self.is_over() {
                 self.kit.access_log.finish(LAST_LINES);
                 self.leave_last_words();
@@ -169,6 +171,7 @@ impl Worker {
             }
             Source::Resolver(number) => {
                 self.kit.resolver.ready(number, self.kit.instant, &self.kit.registry);
+                // Whoever waits is served in this turn of the loop.
                 self.wake_resolved();
             }
             Source::Signal => self.take_signals(),
@@ -250,8 +253,9 @@ impl Worker {
         }
         if self.kit.resolver.next_deadline().is_some_and(|at| at <= self.kit.instant) {
             self.kit.resolver.expire(self.kit.instant, &self.kit.registry);
-            self.wake_resolved();
         }
+        // A flow's question may settle the names of others.
+        self.wake_resolved();
         if self.admin.next_deadline().is_some_and(|at| at <= self.kit.instant) {
             self.admin.expire(self.kit.instant);
             // It may accept again.
@@ -276,11 +280,11 @@ impl Worker {
     }
 
     /// A burst is over: what it needed goes back.
-    fn trim_when_quiet(&mut self, no_event_came: bool) {
+    fn trim_when_quiet(&mut self, is_quiet: bool) {
         if self.trim_at == Moment::NEVER {
             return;
         }
-        if !no_event_came || !self.queue.is_empty() {
+        if !is_quiet || !self.queue.is_empty() {
             self.trim_at = self.kit.now.plus(QUIET);
         }
         if self.kit.now < self.trim_at {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
+use socket2::{Domain, Socket, Type};
 
 use super::Failure;
 use super::served::{Connection, Kind, Shared, Turn};
@@ -54,7 +55,13 @@ impl Server {
     }
 
     fn listen(&mut self, kind: Kind, at: SocketAddr) -> io::Result<()> {
-        let mut listener = TcpListener::bind(at)?;
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&at.into())?;
+        // All connections of a load come at once; the 128 of std would have some begin again after a second.
+        socket.listen(4096)?;
+        socket.set_nonblocking(true)?;
+        let mut listener = TcpListener::from_std(socket.into());
         self.poll.registry().register(&mut listener, Token(self.listeners.len()), Interest::READABLE)?;
         self.listeners.push((listener, kind));
         Ok(())

@@ -14,7 +14,7 @@ PACKAGES = {
     "nginx": [("nginx", "nginx-light"), ("/usr/lib/nginx/modules/ngx_stream_module.so", "libnginx-mod-stream")],
     "sslh": [("sslh-select", "sslh")],
     "envoy": [("pip3", "python3-pip")],
-    "the loads": [("h2load", "nghttp2-client"), ("nghttpd", "nghttp2-server")],
+    "the loads": [("h2load", "nghttp2-client"), ("nghttpd", "nghttp2-server"), ("strace", "strace")],
 }
 POLICY = Path("/usr/sbin/policy-rc.d")
 

@@ -7,15 +7,19 @@ import resource
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 
-from . import figures, loads, report, rounds, space
+from . import chart, check, figures, loads, markdown, report, rounds, space
 from .cell import Bench
 from .machine import describe, install
 from .peers import DEFAULT, PEERS, Direct, NotHere, Wayside
 from .peers.wayside import build
 
+ROOT = Path(__file__).resolve().parents[2]
 NOT_HERE = 77
+# Seconds after which --quick takes disturbed runs as they are.
+QUICK = 150
 HELP = """\
 What a request costs through wayside and through other proxies: the processor time of the proxy alone, which does not
 depend on how fast the load is. One process with one thread of each, alone on one processor; load and server on
@@ -49,18 +53,19 @@ def processors(text):
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/compare", description=HELP,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s, haproxy, nginx and sslh")
+    parser.add_argument("--quick", action="store_true", help="2 rounds of 0.5 s, with haproxy, nginx and sslh")
     parser.add_argument("--check", action="store_true", help="prove what each configuration does, and measure nothing")
+    parser.add_argument("--docs", action="store_true", help="write docs/performance.md and .svg as well")
     parser.add_argument("--peers", type=names, help=f"of {', '.join(PEERS)}; default {','.join(DEFAULT)}")
     parser.add_argument("--loads", type=names, help="by their names, or how those begin; default all")
-    parser.add_argument("--rounds", type=int, help="undisturbed runs of each; default 7")
+    parser.add_argument("--rounds", type=int, help="undisturbed runs of each; default 5")
     parser.add_argument("--seconds", type=float, help="of a run; default 2")
     parser.add_argument("--processors", type=processors, metavar="A,B",
                         help="the proxy's, and that of load and server; default the first two")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the files go; default target/compare")
     options = parser.parse_args()
-    options.rounds = options.rounds or (2 if options.quick else 7)
-    options.seconds = options.seconds or (1 if options.quick else 2)
+    options.rounds = options.rounds or (2 if options.quick else 5)
+    options.seconds = options.seconds or (0.5 if options.quick else 2)
     options.peers = options.peers or ([name for name in DEFAULT if name != "envoy"] if options.quick else DEFAULT)
     unknown = set(options.peers) - set(PEERS)
     if unknown:
@@ -93,21 +98,32 @@ def found(peers):
 
 def measure(options, bench, peers, versions):
     """Runs all loads, and writes what came of them after each: a run that is stopped has its part."""
-    about = {**describe(options), "versions": versions}
-    results = []
+    everything = {**describe(options), "versions": versions, "idle connections": bench.connections,
+                  "command": " ".join(["scripts/compare", *sys.argv[1:]]), "loads": []}
+    results = everything["loads"]
+    until = time.monotonic() + (QUICK if options.quick else 1e9)
     for load in options.loads:
         print(f"{load.name}: {load.title}", file=sys.stderr, flush=True)
-        results.append(figures.result(load, rounds.run(bench, load, peers, options.rounds)))
-        write(options.out, {**about, "loads": results})
+        results.append(figures.result(load, rounds.run(bench, load, peers, options.rounds, until)))
+        write(options.out / "compare", everything)
+    if options.docs:
+        write(ROOT / "docs/performance", everything)
+        (ROOT / "docs/performance.json").unlink()
     print(report.plain(results))
     for each in report.missed(results):
         print(f"missed: {each['load']}: {report.goal(each)}")
-    problems = [row for result in results for row in result["rows"] if row["problem"] and row["way"]]
-    return 1 if problems else 0
+    print(f"written: {options.out}/compare.json, .md and .svg", file=sys.stderr)
+    # A peer that fails is a row that says so.
+    ours = [row for result in results for row in result["rows"] if row["peer"] in ("wayside", "direct")]
+    return 1 if any(row["problem"] for row in ours) else 0
 
 
-def write(folder, everything):
-    (folder / "compare.json").write_text(json.dumps(everything, indent=1) + "\n")
+def write(base, everything):
+    """Beside each other: all samples, the page, its chart."""
+    picture = base.with_suffix(".svg")
+    base.with_suffix(".json").write_text(json.dumps(everything, indent=1) + "\n")
+    base.with_suffix(".md").write_text(markdown.page(everything, picture.name, rounds.FOREIGN, rounds.STOLEN))
+    picture.write_text(chart.svg(everything))
 
 
 def main():
@@ -118,10 +134,11 @@ def main():
     install(options.peers)
     peers, versions = found([Direct(), Wayside(), *(PEERS[name] for name in options.peers)])
     helper = os.environ.get("WAYSIDE_LOAD") or build("--example", "load") / "examples/load"
-    if any(load.driver == "http2" for load in options.loads) and not (shutil.which("h2load") and shutil.which("nghttpd")):
+    has_http2 = bool(shutil.which("h2load") and shutil.which("nghttpd"))
+    if not has_http2:
         print("skipped: HTTP/2: there is no h2load or nghttpd; as root: apt-get install nghttp2", file=sys.stderr)
         options.loads = [load for load in options.loads if load.driver != "http2"]
-    options.out = (options.out or build_folder() / "compare").resolve()
+    options.out = (options.out or Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "compare").resolve()
     options.out.mkdir(parents=True, exist_ok=True)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -131,9 +148,13 @@ def main():
     except OSError as error:
         give_up(f"no network namespace: {error}")
     # A proxy has two descriptors for each, and needs some more.
-    bench = Bench(Path(helper).resolve(), options.processors, options.seconds, min(1000 if options.quick else 8000, most // 2 - 500))
-    return measure(options, bench, peers, versions)
-
-
-def build_folder():
-    return Path(os.environ.get("CARGO_TARGET_DIR", Path(__file__).resolve().parents[2] / "target"))
+    most_idle = min(1000 if options.quick else 8000, most // 2 - 500)
+    bench = Bench(Path(helper).resolve(), options.processors, options.seconds, most_idle)
+    try:
+        if options.check:
+            results = check.run(bench, peers[1:], has_http2)
+            (options.out / "check.json").write_text(json.dumps(results, indent=1) + "\n")
+            return 0 if all(result["good"] for result in results) else 1
+        return measure(options, bench, peers, versions)
+    except KeyboardInterrupt:
+        return 130

@@ -51,13 +51,15 @@ def line(result, row):
 
 
 def table(results):
-    """Rows of cells; a load and its unit stand in the first row of each."""
+    """Rows of cells; a load and its unit stand in the first row of each, a goal beside wayside and below."""
     found = []
     for result in results:
-        for at, row in enumerate(result["rows"]):
-            name = f"{result['name']}, {result['unit']}" if at == 0 else ""
-            goals = "; ".join(map(goal, result["goals"])) if row["peer"] == "wayside" else ""
-            found.append([name, *line(result, row), goals])
+        first = f"{result['name']}, {result['unit']}"
+        for row in result["rows"]:
+            goals = list(map(goal, result["goals"])) if row["peer"] == "wayside" else []
+            found.append([first, *line(result, row), goals[0] if goals else ""])
+            found += [[""] * (len(COLUMNS) - 1) + [more] for more in goals[1:]]
+            first = ""
     return found
 
 

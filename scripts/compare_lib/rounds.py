@@ -1,6 +1,7 @@
 """All runs of a load: peers in turns, so that a slow spell of the machine hits each."""
 
 import sys
+import time
 from typing import NamedTuple
 
 from .cell import In
@@ -53,19 +54,22 @@ def measure(bench, load, entry):
     (entry.disturbed if is_disturbed else entry.samples).append(figures)
 
 
-def needs_more(load, entry, rounds):
+def needs_more(load, entry, rounds, is_late):
     if entry.way is None or entry.problems:
         return False
     if load.driver == "greeting" and any(sample["cost"] > WAITED for sample in entry.samples + entry.disturbed):
         return False
-    return len(entry.samples) < rounds and len(entry.samples) + len(entry.disturbed) < rounds * 2
+    done = len(entry.samples) + len(entry.disturbed)
+    return len(entry.samples) < rounds and done < (rounds if is_late else rounds * 2)
 
 
-def run(bench, load, peers, rounds):
-    """The entries of a load, each with `rounds` samples where that many were undisturbed in twice as many runs."""
+def run(bench, load, peers, rounds, until):
+    """The entries of a load, each with `rounds` samples where that many were undisturbed in twice as many runs.
+
+    From `until` on, a monotonic time, nothing is run again."""
     rows = entries(load, peers)
     for nth in range(rounds * 2):
-        wanted = [entry for entry in rows if needs_more(load, entry, rounds)]
+        wanted = [entry for entry in rows if needs_more(load, entry, rounds, time.monotonic() > until)]
         # Each begins in turn.
         for entry in wanted[nth % max(1, len(wanted)):] + wanted[:nth % max(1, len(wanted))]:
             measure(bench, load, entry)

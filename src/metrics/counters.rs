@@ -142,6 +142,10 @@ counters! {
         ResolverTimeouts "event=\"timeout\"";
         /// A client's name was forgotten for another.
         ResolverGuestsForgotten "event=\"guest_forgotten\"";
+        /// Its lookup was under way, and was given up for another client's.
+        ResolverGuestsDisplaced "event=\"guest_displaced\"";
+        /// The lookup of a client's name let another one by, to go on later.
+        ResolverGuestsPaused "event=\"guest_paused\"";
         /// A client's name was not looked up, as too many others were.
         ResolverGuestsRefused "event=\"guest_refused\"";
     }

@@ -41,6 +41,7 @@ class Nginx(Peer):
     package = "nginx-light libnginx-mod-stream"
 
     def __init__(self):
+        self.asked = {}
         stream = Way("stream", self.config(TCP))
         http = Way("http", self.config(HTTP, protocol="", passes=PROXY_PASS), counts_http=True, reuses=True)
         http2 = Way("http/2, grpc_pass", self.config(HTTP, protocol=" http2", passes=GRPC_PASS), counts_http=True)
@@ -64,5 +65,6 @@ class Nginx(Peer):
         return version_in(said(self.program, "-v"))
 
     def counted(self, place):
-        # "accepts handled requests", with the one that asks.
-        return int(re.search(r"\n \d+ \d+ (\d+)", page("/")).group(1)) - 1
+        # "accepts handled requests", with those that ask here.
+        asked = self.asked[place.folder] = self.asked.get(place.folder, 0) + 1
+        return int(re.search(r"\n \d+ \d+ (\d+)", page("/")).group(1)) - asked

@@ -69,7 +69,7 @@ impl SteeredFlow {
             course.choice = match answer {
                 Answer::Pending => return Step::Wait,
                 Answer::Failed(failure) => {
-                    course.trouble = Trouble { status: 502, cause: failure.as_str() };
+                    course.trouble = Trouble { status: failure.status(), cause: failure.as_str() };
                     Choice::None
                 }
                 Answer::Addresses(all) => {
@@ -256,6 +256,9 @@ impl SteeredFlow {
         if let Some(address) = address {
             let label = self.label(address, kit);
             self.account.dial_failed_for(label, error, kit);
+            if let Some(course) = &mut self.course {
+                course.refused_by = Some(label);
+            }
         } else {
             self.account.dial_failed(error, kit);
         }

@@ -3,6 +3,8 @@
 
 #[path = "documented/elsewhere.rs"]
 mod elsewhere;
+#[path = "documented/figures.rs"]
+mod figures;
 #[path = "documented/here.rs"]
 mod here;
 #[path = "documented/read.rs"]

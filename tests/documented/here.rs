@@ -146,7 +146,7 @@ while True:
     ),
     // Routes.
     run(
-        "wayside check --config wayside.toml --explain 'GET http://api.example.com/v1/users'",
+        "wayside check --config wayside.conf --explain 'GET http://api.example.com/v1/users'",
         "@ | has 'backend \"api\"'",
     ),
     run(

@@ -86,11 +86,11 @@ fn folder() -> (TempDir, PathBuf) {
     (dir, place)
 }
 
-/// Runs a script in bash, with this as `wayside.toml`; what it printed. Panics with what it said if it fails.
+/// Runs a script in bash, with this as `wayside.conf`; what it printed. Panics with what it said if it fails.
 #[track_caller]
 pub(crate) fn play(script: &str, config: &str) -> String {
     let (dir, place) = folder();
-    dir.file("wayside.toml", config);
+    dir.file("wayside.conf", config);
     let path = format!("{}/bin:{}", place.display(), std::env::var("PATH").unwrap_or_default());
     let script = format!("set -euo pipefail\n{PRELUDE}\n{script}\n");
     let mut command = Command::new("unshare");

@@ -100,34 +100,42 @@ impl Worker {
     /// Serves until a signal ends it. The error is one line for the user.
     pub fn run(&mut self) -> Result<(), String> {
         let mut events = Events::with_capacity(EVENTS);
-        loop {
-            match self.poll.poll(&mut events, self.time_to_wait()) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                    return Err(format!("cannot wait for events: {error}"));
-                }
-                _ => self.read_clock(),
+        while !self.turn(&mut events)? {}
+        self.kit.access_log.finish(LAST_LINES);
+        self.leave_last_words();
+        Ok(())
+    }
+
+    /// One turn of the loop: waits for something to do, and does it. True: a signal has ended it. `run` for those who
+    /// measure a turn.
+    pub fn turn(&mut self, events: &mut Events) -> Result<bool, String> {
+        match self.poll.poll(events, self.time_to_wait()) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                return Err(format!("cannot wait for events: {error}"));
             }
-            for event in &events {
-                self.mark(event);
-            }
-            self.accept();
-            self.serve();
-            self.expire();
-            self.kit.access_log.flush(self.kit.instant);
-            self.admin_is_busy = self.serve_admin();
-            self.manager.beat(self.kit.instant);
-            if self.admin.lost_supervisor() {
-                self.outlive_supervisor();
-            }
-            // Who asks for totals every second keeps no memory from going back.
-            let is_of_admin = |event: &Event| matches!(Source::of(event.token()), Source::Admin(_));
-            self.trim_when_quiet(events.iter().all(is_of_admin));
-            if self.is_over() {
-                self.kit.access_log.finish(LAST_LINES);
-                self.leave_last_words();
-                return Ok(());
-            }
+            _ => self.read_clock(),
         }
+        for event in &*events {
+            self.mark(event);
+        }
+        self.accept();
+        self.serve();
+        self.expire();
+        self.kit.access_log.flush(self.kit.instant);
+        self.admin_is_busy = self.serve_admin();
+        self.manager.beat(self.kit.instant);
+        if self.admin.lost_supervisor() {
+            self.outlive_supervisor();
+        }
+        // Who asks for totals every second keeps no memory from going back.
+        let is_of_admin = |event: &Event| matches!(Source::of(event.token()), Source::Admin(_));
+        self.trim_when_quiet(events.iter().all(is_of_admin));
+        Ok(self.is_over())
+    }
+
+    /// What its flows borrow, for those who measure a part of a turn.
+    pub fn kit(&mut self) -> &mut Kit {
+        &mut self.kit
     }
 
     fn read_clock(&mut self) {

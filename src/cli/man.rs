@@ -43,7 +43,7 @@ pub(super) fn page(program: &Outline, commands: &[Outline]) -> String {
         } else {
             flags(&mut page, &command.flags);
         }
-        if !told.is_some_and(|told| told.more == command.more) {
+        if told.is_none_or(|told| told.more != command.more) {
             paragraphs(&mut page, &command.more);
         }
         told = told.or(Some(command));

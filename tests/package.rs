@@ -7,6 +7,8 @@
 mod cgroup;
 #[path = "package/image.rs"]
 mod image;
+#[path = "package/install.rs"]
+mod install;
 #[path = "package/pod.rs"]
 mod pod;
 #[path = "package/root.rs"]

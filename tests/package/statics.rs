@@ -16,6 +16,13 @@ fn it_needs_no_library_and_no_loader() {
     assert!(said.contains("statically linked") || said.contains("not a dynamic executable"), "{said}");
 }
 
+/// A line of its memory's account, in kB.
+fn memory(wayside: &Wayside, name: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", wayside.pid())).expect("its memory");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
 /// What runs in the root ends with this code.
 #[track_caller]
 fn expect_ready(wrapper: &[String], admin: &str, code: i32) {
@@ -35,6 +42,11 @@ fn in_an_empty_root_it_serves_http_and_says_whether_it_is_ready() {
     let words: Vec<&str> = wrapper.iter().map(String::as_str).collect();
     let args = ["--forward", &forward, "--access-log", "json", "--log", "info"];
     let mut wayside = Launch::new(&args).through(&words).start().expect("wayside");
+    let (resident, own) = (memory(&wayside, "Rss:"), memory(&wayside, "Pss_Anon:"));
+    println!(
+        "at the start: resident {resident} kB, of which {own} kB are its own and the rest is the program's file"
+    );
+    assert!(own < 1536, "{own} kB");
     let mut client = wayside.connect(0);
     for _ in 0..3 {
         client.write_all(GET).expect("to ask");

@@ -1,6 +1,7 @@
 //! MariaDB and PostgreSQL, each with a fresh data directory.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -41,8 +42,14 @@ impl MariaDb {
         let dir = TempDir::new();
         let who = if is_root() { vec!["--user=mysql".to_owned()] } else { vec![] };
         let data = format!("--datadir={}", dir.path().join("data").display());
+        // A server that starts removes the temporary tables that it finds, in /tmp those of another one.
+        let temporary = dir.path().join("tmp");
+        std::fs::create_dir(&temporary).expect("a folder");
+        std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o777)).expect("its mode");
+        let temporary = format!("--tmpdir={}", temporary.display());
         let mut command = Command::new(install);
-        command.args(["--no-defaults", &data, "--skip-test-db", "--auth-root-authentication-method=normal"]);
+        command.args(["--no-defaults", &data, &temporary, "--skip-test-db"]);
+        command.arg("--auth-root-authentication-method=normal");
         output(command.args(&who), b"");
         dir.file("init.sql", "CREATE USER test IDENTIFIED BY 'secret';\nGRANT ALL ON *.* TO test;\n");
         for _ in 0..3 {
@@ -51,7 +58,7 @@ impl MariaDb {
             let mut command = through(host, &server);
             let (bind, extra) =
                 (format!("--bind-address={ip}"), format!("--extra-port={}", elsewhere.port()));
-            command.args(["--no-defaults", &data, &bind, "--port=3306", &extra]).args(&who);
+            command.args(["--no-defaults", &data, &temporary, &bind, "--port=3306", &extra]).args(&who);
             command.args(files(dir.path())).args(SETTINGS);
             let mut daemon = Daemon::start(command);
             let is_up = |daemon: &mut Daemon| daemon.comes_up(on_3306) && daemon.comes_up(elsewhere);

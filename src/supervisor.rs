@@ -15,6 +15,7 @@
 //! |---|---|
 //! | 30 s for a worker to get ready | it is killed; at the start that is a failed start, after SIGHUP the old workers stay |
 //! | 10 s for the check of a new configuration | it is killed, and the old one stays |
+//! | 10,000 series a second of workers | they are asked for their totals more rarely |
 //! | 1 s for all workers to answer a scrape | the last known totals of the others are told |
 //! | 32 old workers that still carry connections | the oldest closes them |
 //! | 65,536 series of workers that are gone | new ones are counted as `~other` |
@@ -136,6 +137,7 @@ impl Supervisor {
             // Whatever the event was: a child that has ended is seen at once.
             self.bury()?;
             self.keep_time()?;
+            self.gather_totals();
             self.tell();
             while self.serve_admin() {}
             self.manager.beat(self.now);
@@ -154,7 +156,7 @@ impl Supervisor {
             course,
             self.admin.next_deadline(),
             self.manager.next_deadline(),
-            self.reports.next_deadline(),
+            Some(self.reports.next_deadline()),
             self.check.as_ref().map(Check::until),
         ];
         let chairs = self.chairs.iter().filter_map(Chair::refill_at);

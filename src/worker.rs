@@ -100,32 +100,42 @@ impl Worker {
     /// Serves until a signal ends it. The error is one line for the user.
     pub fn run(&mut self) -> Result<(), String> {
         let mut events = Events::with_capacity(EVENTS);
-        loop {
-            match self.poll.poll(&mut events, self.time_to_wait()) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                    return Err(format!("cannot wait for events: {error}"));
-                }
-                _ => self.read_clock(),
+        while !self.turn(&mut events)? {}
+        self.kit.access_log.finish(LAST_LINES);
+        self.leave_last_words();
+        Ok(())
+    }
+
+    /// One turn of the loop: waits for something to do, and does it. True: a signal has ended it. `run` for those who
+    /// measure a turn.
+    pub fn turn(&mut self, events: &mut Events) -> Result<bool, String> {
+        match self.poll.poll(events, self.time_to_wait()) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                return Err(format!("cannot wait for events: {error}"));
             }
-            for event in &events {
-                self.mark(event);
-            }
-            self.accept();
-            self.serve();
-            self.expire();
-            self.kit.access_log.flush(self.kit.instant);
-            self.admin_is_busy = self.serve_admin();
-            self.manager.beat(self.kit.instant);
-            if self.admin.lost_supervisor() {
-                self.outlive_supervisor();
-            }
-            self.trim_when_quiet(events.is_empty());
-            if self.is_over() {
-                self.kit.access_log.finish(LAST_LINES);
-                self.leave_last_words();
-                return Ok(());
-            }
+            _ => self.read_clock(),
         }
+        for event in &*events {
+            self.mark(event);
+        }
+        self.accept();
+        self.serve();
+        self.expire();
+        self.kit.access_log.flush(self.kit.instant);
+        self.admin_is_busy = self.serve_admin();
+        self.manager.beat(self.kit.instant);
+        if self.admin.lost_supervisor() {
+            self.outlive_supervisor();
+        }
+        // Who asks for totals every second keeps no memory from going back.
+        let is_of_admin = |event: &Event| matches!(Source::of(event.token()), Source::Admin(_));
+        self.trim_when_quiet(events.iter().all(is_of_admin));
+        Ok(self.is_over())
+    }
+
+    /// What its flows borrow, for those who measure a part of a turn.
+    pub fn kit(&mut self) -> &mut Kit {
+        &mut self.kit
     }
 
     fn read_clock(&mut self) {
@@ -169,6 +179,7 @@ impl Worker {
             }
             Source::Resolver(number) => {
                 self.kit.resolver.ready(number, self.kit.instant, &self.kit.registry);
+                // Whoever waits is served in this turn of the loop.
                 self.wake_resolved();
             }
             Source::Signal => self.take_signals(),
@@ -250,8 +261,9 @@ impl Worker {
         }
         if self.kit.resolver.next_deadline().is_some_and(|at| at <= self.kit.instant) {
             self.kit.resolver.expire(self.kit.instant, &self.kit.registry);
-            self.wake_resolved();
         }
+        // A flow's question may settle the names of others.
+        self.wake_resolved();
         if self.admin.next_deadline().is_some_and(|at| at <= self.kit.instant) {
             self.admin.expire(self.kit.instant);
             // It may accept again.
@@ -276,11 +288,11 @@ impl Worker {
     }
 
     /// A burst is over: what it needed goes back.
-    fn trim_when_quiet(&mut self, no_event_came: bool) {
+    fn trim_when_quiet(&mut self, is_quiet: bool) {
         if self.trim_at == Moment::NEVER {
             return;
         }
-        if !no_event_came || !self.queue.is_empty() {
+        if !is_quiet || !self.queue.is_empty() {
             self.trim_at = self.kit.now.plus(QUIET);
         }
         if self.kit.now < self.trim_at {

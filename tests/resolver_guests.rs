@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use simple_dns::RCODE;
-use wayside::resolve::{Answer, Failure, Guest, NameId};
+use wayside::resolve::{Answer, Client, Failure, Guest, NameId};
 
 #[path = "resolver/responder.rs"]
 #[allow(dead_code)]
@@ -18,6 +18,11 @@ use responder::{Asked, Bench, Responder, Say};
 
 const ONE: &[&str] = &["127.0.0.1"];
 const MOST_GUESTS: usize = 1024;
+
+/// One of many.
+fn client(number: u8) -> Client {
+    IpAddr::from([10, 9, 9, number]).into()
+}
 
 type Told = Option<Result<Vec<IpAddr>, Failure>>;
 
@@ -33,27 +38,15 @@ fn list(text: &str) -> Result<Vec<IpAddr>, Failure> {
     Ok(text.split_whitespace().map(|word| word.parse().unwrap()).collect())
 }
 
-/// What is known of `id` now; `None`: pending.
-fn told(bench: &mut Bench, id: NameId) -> Told {
-    match bench.resolver.addresses(id, bench.now, bench.poll.registry()) {
-        Answer::Addresses(addresses) => Some(Ok(addresses.to_vec())),
-        Answer::Failed(failure) => Some(Err(failure)),
-        Answer::Pending => None,
-    }
-}
-
 #[track_caller]
 fn guest(bench: &mut Bench, host: &str) -> NameId {
-    match bench.resolver.guest(host, bench.now) {
-        Ok(Guest::Name(id)) => id,
-        other => panic!("{host}: {other:?}"),
-    }
+    bench.guest(1, host).unwrap_or_else(|failure| panic!("{host}: {failure}"))
 }
 
 fn ask(bench: &mut Bench, host: &str) -> Told {
-    match bench.resolver.guest(host, bench.now) {
+    match bench.resolver.guest(host, client(1), bench.now) {
         Ok(Guest::Address(address)) => Some(Ok(vec![address])),
-        Ok(Guest::Name(id)) => told(bench, id),
+        Ok(Guest::Name(id)) => bench.told(id),
         Err(failure) => Some(Err(failure)),
     }
 }
@@ -124,10 +117,10 @@ fn a_flood_of_clients_names_holds_up_no_configured_one() {
     let mut bench = Bench::new(&responder, ONE, "options timeout:1 attempts:1", "");
     let ids: Vec<NameId> =
         (0..MOST_GUESTS).map(|number| guest(&mut bench, &format!("g{number}.test"))).collect();
-    assert!(ids.iter().all(|&id| told(&mut bench, id).is_none()));
+    assert!(ids.iter().all(|&id| bench.told(id).is_none()));
     assert_eq!(bench.resolver.counters().lookups, 24, "the rest waits");
     assert_eq!(ask(&mut bench, "one-more.test"), Some(Err(Failure::TooManyNames)));
-    assert_eq!(told(&mut bench, ids[0]), None, "a known one still waits");
+    assert_eq!(bench.told(ids[0]), None, "a known one still waits");
     assert_eq!(bench.resolve("own.test"), list("10.0.0.1"));
     // Who waits is told the truth, though others want the places.
     bench.pass(1.0);
@@ -136,15 +129,15 @@ fn a_flood_of_clients_names_holds_up_no_configured_one() {
     assert_eq!(waited.len(), 24);
     for &id in &waited {
         assert_eq!(ask(&mut bench, "one-more.test"), Some(Err(Failure::TooManyNames)));
-        assert_eq!(told(&mut bench, id), Some(Err(Failure::Timeout)));
+        assert_eq!(bench.told(id), Some(Err(Failure::Timeout)));
     }
     bench.pass(0.1);
     // One of them may go by now.
     let newcomer = guest(&mut bench, "one-more.test");
-    assert_eq!(told(&mut bench, newcomer), None);
+    assert_eq!(bench.told(newcomer), None);
     let gone: Vec<NameId> = ids.iter().copied().filter(|&id| bench.resolver.host(id).is_empty()).collect();
     assert_eq!(gone, waited[..1]);
-    assert_eq!(told(&mut bench, gone[0]), Some(Err(Failure::TooManyNames)), "not the newcomer's state");
+    assert_eq!(bench.told(gone[0]), Some(Err(Failure::TooManyNames)), "not the newcomer's state");
     assert_eq!((version(&mut bench, gone[0]), bench.resolver.trouble(gone[0])), (0, None));
     let counters = bench.resolver.counters();
     assert_eq!((counters.guests_forgotten, counters.guests_refused), (1, 1 + 24));
@@ -157,18 +150,24 @@ fn a_configured_name_goes_before_clients_names_that_wait() {
     for number in 0..100 {
         assert_eq!(ask(&mut bench, &format!("g{number}.test")), None);
     }
-    for number in 0..20 {
+    for number in 0..40 {
         assert_eq!(bench.ask(&format!("own{number}.test")), None);
     }
-    responder.wait_for(64);
     let own = |responder: &Responder| {
         let asked = responder.asked();
         asked.iter().filter(|asked| !asked.v6 && asked.name.starts_with("own")).count()
     };
-    assert_eq!(own(&responder), 8);
+    responder.wait_for(2 * (24 + 32));
+    assert_eq!(own(&responder), 32, "all places there are, though clients' names had 24 of them");
+    assert_eq!(bench.resolver.counters().guests_paused, 24);
     bench.pass(1.0);
     responder.wait_for(64);
-    assert_eq!(own(&responder), 12);
+    assert_eq!(own(&responder), 8);
+    assert_eq!(
+        bench.resolver.counters().lookups,
+        40 + 48,
+        "what was taken is given back, to who had none yet"
+    );
 }
 
 #[test]
@@ -213,7 +212,7 @@ fn the_version_tells_of_other_addresses_only() {
         }
         bench.finish();
         assert_eq!(version(&mut bench, id), expected, "{says}");
-        assert_eq!(told(&mut bench, id), Some(known), "{says}");
+        assert_eq!(bench.told(id), Some(known), "{says}");
         assert_eq!(responder.heard(), 2, "{says}: asked once for each family, by its version alone");
     }
     assert!(bench.settled.is_empty(), "nobody was told to wait");
@@ -241,7 +240,7 @@ fn the_version_follows_the_hosts_file() {
         assert_eq!(version(&mut bench, id), expected, "{text}");
     }
     bench.finish();
-    assert_eq!((version(&mut bench, id), told(&mut bench, id)), (3, Some(list("10.0.0.9"))));
+    assert_eq!((version(&mut bench, id), bench.told(id)), (3, Some(list("10.0.0.9"))));
     let address = bench.resolver.name("10.1.2.3");
     assert_eq!(version(&mut bench, address), 1);
 }
@@ -252,12 +251,12 @@ fn known_names_take_nothing_from_the_heap() {
     let mut bench = Bench::new(&responder, ONE, "", "");
     assert_eq!(resolve(&mut bench, "db.test"), list("10.0.0.1"));
     let taken = allocation_counter::measure(|| {
-        for _ in 0..1000 {
-            let id = guest(&mut bench, "db.test");
+        for number in 0..200 {
+            let id = bench.guest(number % 2, "db.test").unwrap();
             assert_eq!(version(&mut bench, id), 1);
             let answer = bench.resolver.addresses(id, bench.now, bench.poll.registry());
             assert!(matches!(answer, Answer::Addresses([_])));
-            assert!(matches!(bench.resolver.guest("[::1]", bench.now), Ok(Guest::Address(_))));
+            assert!(matches!(bench.resolver.guest("[::1]", client(1), bench.now), Ok(Guest::Address(_))));
         }
     });
     assert_eq!(taken.count_total, 0);

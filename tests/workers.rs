@@ -15,3 +15,5 @@ mod manager;
 mod reload;
 #[path = "workers/restart.rs"]
 mod restart;
+#[path = "workers/wrk.rs"]
+mod wrk;

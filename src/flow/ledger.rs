@@ -8,6 +8,7 @@ use crate::flow::http::{Connection, Counter, Http, cut_off};
 use crate::flow::{Ending, Flow, Origin, Side};
 use crate::kit::Kit;
 use crate::metrics::{Direction, Peer, SeriesId, TargetId};
+use crate::resolve::Failure;
 use crate::sys::socket;
 use crate::wire::detect::{DecidedBy, Protocol, Verdict};
 use crate::wire::observer::Observer;
@@ -95,6 +96,11 @@ impl Account {
         self.target = Some(target.into());
     }
 
+    /// The next request of a steered connection may go elsewhere than the last.
+    pub fn not_dialled(&mut self) {
+        self.target = None;
+    }
+
     /// The upstream has accepted.
     pub fn connected(&mut self, took: Duration, kit: &mut Kit) {
         self.connected = true;
@@ -127,9 +133,9 @@ impl Account {
     }
 
     /// The target's name has no address.
-    pub fn not_resolved(&mut self, cause: &'static str, kit: &mut Kit) {
-        self.refused(502, cause);
-        kit.metrics.connect_failed(self.label, cause);
+    pub fn not_resolved(&mut self, why: Failure, kit: &mut Kit) {
+        self.refused(why.status(), why.as_str());
+        kit.metrics.connect_failed(self.label, why.as_str());
     }
 
     /// The target may not be dialled.

@@ -100,6 +100,8 @@ counters! {
     "wayside_pool_total" "What became of upstream connections that were kept for the next request." {
         /// A request was sent on one.
         PoolReused "event=\"reused\"";
+        /// One was idle, but for too long for a request that must not be sent twice. It stays.
+        PoolDistrusted "event=\"distrusted\"";
         /// The server closed it, or spoke, while it was idle.
         PoolClosedByServer "event=\"closed_by_server\"";
         /// It was closed because there were enough.
@@ -140,6 +142,10 @@ counters! {
         ResolverTimeouts "event=\"timeout\"";
         /// A client's name was forgotten for another.
         ResolverGuestsForgotten "event=\"guest_forgotten\"";
+        /// Its lookup was under way, and was given up for another client's.
+        ResolverGuestsDisplaced "event=\"guest_displaced\"";
+        /// The lookup of a client's name let another one by, to go on later.
+        ResolverGuestsPaused "event=\"guest_paused\"";
         /// A client's name was not looked up, as too many others were.
         ResolverGuestsRefused "event=\"guest_refused\"";
     }

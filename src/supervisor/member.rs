@@ -34,14 +34,17 @@ pub(super) enum Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Question {
     Ready,
+    /// For a page that somebody waits for.
     Page(Report),
+    /// `/metrics`, lest what it counted be lost with it.
+    Totals,
 }
 
 impl Question {
     fn path(self) -> &'static str {
         match self {
             Question::Ready => "/ready",
-            Question::Page(Report::Metrics) => "/metrics",
+            Question::Totals | Question::Page(Report::Metrics) => "/metrics",
             Question::Page(Report::List(list)) => list.path(),
         }
     }
@@ -133,7 +136,7 @@ impl Member {
             return;
         }
         let request = format!("GET {} HTTP/1.1\r\nHost: supervisor\r\n\r\n", question.path());
-        // Five short requests at the most: there is always room for them. If it is gone, its end will be seen.
+        // Six short requests at the most: there is always room for them. If it is gone, its end will be seen.
         if self.control.write_all(request.as_bytes()).is_ok() {
             self.owed.push_back(question);
         }

@@ -52,7 +52,7 @@ impl Supervisor {
             manager: Manager::from_environment(),
             metrics: Metrics::new(),
             legacy: Totals::default(),
-            reports: Reports::default(),
+            reports: Reports::new(Instant::now()),
             sources,
             path,
             chairs: Chair::row(plan.workers),

@@ -36,7 +36,8 @@ impl Worker {
         self.leave(self.kit.config.drain_timeout, Listener::serves_while_draining);
     }
 
-    /// Others have our listeners now; what runs here may take its time.
+    /// Others have our listeners now; what runs here may take its time. So no busy connection is closed: a request
+    /// could be on its way.
     fn retire(&mut self) {
         self.leave(Duration::ZERO, |_| false);
     }
@@ -49,13 +50,12 @@ impl Worker {
         }
     }
 
-    /// `/ready` says no from here on, and after `limit` what is left is closed; zero is no limit. What the kernel has queued for the listeners that close was a
-    /// connection to its client already, so it is taken first.
+    /// `/ready` says no from here on, and after `limit` what is left is closed; zero is no limit. What the kernel has
+    /// queued for the listeners that close was a connection to its client already, so it is taken first.
     fn leave(&mut self, limit: Duration, stays: fn(&Listener) -> bool) {
         info!("draining: {} connections", self.flows.len());
         self.draining = Some(self.kit.now.after(limit));
-        let patience = self.kit.config.drain_timeout * 4 / 5;
-        self.kit.hurry_from = Some(self.kit.now.after(patience));
+        self.kit.hurry_from = Some(self.kit.now.after(limit * 4 / 5));
         let Kit { pool, metrics, now, .. } = &mut self.kit;
         pool.shut(*now, metrics);
         for (slot, flow) in &mut self.flows {

@@ -70,7 +70,9 @@ impl View<'_> {
             (Counter::ResolverForeign, counters.foreign_replies),
             (Counter::ResolverTimeouts, counters.timeouts),
             (Counter::ResolverGuestsForgotten, counters.guests_forgotten),
+            (Counter::ResolverGuestsDisplaced, counters.guests_displaced),
             (Counter::ResolverGuestsRefused, counters.guests_refused),
+            (Counter::ResolverGuestsPaused, counters.guests_paused),
         ] {
             self.kit.metrics.set(counter, total);
         }

@@ -165,6 +165,8 @@ impl Wayside {
             Err(why) => {
                 let _ = this.child.kill();
                 this.status = this.child.wait().ok();
+                // Whoever it has started may keep the pipe open.
+                wait_until(READY, || this.stderr.reader.is_finished());
                 Err(format!("{why}; {:?}; stderr:\n{}", this.status, this.stderr.text()))
             }
         }

@@ -3,16 +3,37 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::support::{GET, OK, Wayside, connect, get};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{GET, OK, Wayside, connect, get, program};
 
 /// The processes that `pid` has started.
 pub(crate) fn children(pid: u32) -> Vec<u32> {
     let path = format!("/proc/{pid}/task/{pid}/children");
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+/// Sends it a signal.
+pub(crate) fn kill(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.try_into().expect("a pid")).expect("a pid");
+    kill_process(pid, signal).expect("to send a signal");
+}
+
+/// How many reloads came to this end.
+pub(crate) fn reloads(wayside: &Wayside, outcome: &str) -> f64 {
+    wayside.metrics().sum("wayside_reloads_total", &[("outcome", outcome)])
+}
+
+/// Puts a new file in the place of the program: no process runs it yet.
+pub(crate) fn renew(path: &Path) {
+    let next = path.with_extension("next");
+    std::fs::copy(program(), &next).expect("a copy of the program");
+    std::fs::rename(next, path).expect("to rename it");
 }
 
 /// One connection, one request, one answer.

@@ -1,20 +1,15 @@
 //! SIGHUP: another configuration, another program, and nobody notices.
 
 use std::io::{Read, Write};
-use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::house::{ask, children, under_load};
+use super::house::{ask, children, reloads, renew, under_load};
 use crate::support::*;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn reloads(wayside: &Wayside, outcome: &str) -> f64 {
-    wayside.metrics().sum("wayside_reloads_total", &[("outcome", outcome)])
-}
 
 fn config(dir: &TempDir, server: &Server, more: &str) -> std::path::PathBuf {
     let text = format!(
@@ -23,13 +18,6 @@ fn config(dir: &TempDir, server: &Server, more: &str) -> std::path::PathBuf {
         server.addr()
     );
     dir.file("wayside.toml", text)
-}
-
-/// Puts a new file in the place of the program: no process runs it yet.
-fn renew(path: &Path) {
-    let next = path.with_extension("next");
-    std::fs::copy(program(), &next).expect("a copy of the program");
-    std::fs::rename(next, path).expect("to rename it");
 }
 
 #[test]

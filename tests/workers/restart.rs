@@ -6,17 +6,12 @@ use std::net::TcpStream;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-use super::house::{ask, children, under_load};
+use super::house::{ask, children, kill, under_load};
 use crate::support::*;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn kill(pid: u32, signal: Signal) {
-    let pid = Pid::from_raw(pid.try_into().expect("a pid")).expect("a pid");
-    kill_process(pid, signal).expect("to send a signal");
-}
 
 fn start(workers: &str, server: &Server, more: &[&str]) -> Wayside {
     let forward = format!("127.0.0.1:0={}", server.addr());
@@ -76,6 +71,26 @@ fn killed_again_and_again_it_comes_back_and_totals_never_go_back() {
     // A client has one connection at a time, so a kill breaks one a client at most.
     assert!(failed.len() <= kills * clients, "{failed:?}");
     assert!(!failed.iter().any(|error| error.contains("refused")), "{failed:?}");
+}
+
+#[test]
+fn what_a_killed_worker_counted_is_known_without_a_scrape() {
+    let server = http_server();
+    let wayside = start("2", &server, &[]);
+    (0..20).for_each(|_| ask(wayside.addr(0)).expect("an answer"));
+    // An idle supervisor wakes for nothing else than to ask its workers and to hear them.
+    let wakes = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", wayside.pid())).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.expect("a count").trim().parse::<u64>().expect("a number")
+    };
+    let before = wakes();
+    eventually("they were asked", 20 * SECOND, || wakes() >= before + 8);
+    children(wayside.pid()).into_iter().for_each(|pid| kill(pid, Signal::KILL));
+    eventually("ready again", 5 * SECOND, || {
+        wayside.metrics().sum("wayside_worker_restarts_total", &[]) == 2.0
+    });
+    assert_eq!(wayside.metrics().sum("request_total", &[]), 20.0);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::flow::ledger::Account;
 use crate::flow::steer::{SteeredFlow, Way};
 use crate::kit::Kit;
 use crate::metrics::Counter;
-use crate::resolve::{Dialable, Failure, Guest};
+use crate::resolve::{Dialable, Guest};
 use crate::route::{Asked, Case, Goal, Refusal, RouteId};
 use crate::wire::detect::Verdict;
 use crate::wire::event::{Peer, Version};
@@ -31,6 +31,7 @@ impl SteeredFlow {
         let is_whole = matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client));
         let Some(course) = &mut self.course else { return Next::Wait };
         self.up.forgo(course.drop_empty_line());
+        self.account.not_dialled();
         if let Some(verdict) = course.verdict.take() {
             self.account.decide(verdict, kit);
         }
@@ -117,7 +118,7 @@ fn aim(
         (Goal::Target, Some(target)) => course.go_to(target),
         (Goal::Target, None) => {}
         (Goal::Host(host, port), _) => {
-            let target = find(host, port, kit)?;
+            let target = find(host, port, account, kit)?;
             course.go_to(target);
         }
     }
@@ -146,12 +147,11 @@ fn route_of_tls(verdict: Option<&Verdict>, listen: Entry, kit: &Kit) -> Option<R
 }
 
 /// The host that a client has named.
-fn find(host: &[u8], port: u16, kit: &mut Kit) -> Result<Dialable, Refusal> {
+fn find(host: &[u8], port: u16, account: &Account, kit: &mut Kit) -> Result<Dialable, Refusal> {
     let host = std::str::from_utf8(host).map_err(|_| (400, "host of the request target"))?;
-    match kit.resolver.guest(host, kit.instant) {
+    match kit.resolver.guest(host, account.source().ip().into(), kit.instant) {
         Ok(Guest::Address(ip)) => Ok(Dialable::Addr(SocketAddr::new(ip, port))),
         Ok(Guest::Name(name)) => Ok(Dialable::Name(name, port)),
-        Err(Failure::TooManyNames) => Err((503, "too many names are being looked up")),
-        Err(failure) => Err((502, failure.as_str())),
+        Err(failure) => Err((failure.status(), failure.as_str())),
     }
 }

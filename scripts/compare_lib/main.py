@@ -1,0 +1,160 @@
+"""The command line of scripts/compare."""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from . import chart, check, figures, loads, markdown, report, rounds, space
+from .cell import Bench
+from .machine import describe, install
+from .peers import DEFAULT, PEERS, Direct, NotHere, Wayside
+from .peers.wayside import build
+
+ROOT = Path(__file__).resolve().parents[2]
+NOT_HERE = 77
+# Seconds after which --quick takes disturbed runs as they are.
+QUICK = 150
+HELP = """\
+What a request costs through wayside and through other proxies: the processor time of the proxy alone, which does not
+depend on how fast the load is. One process with one thread of each, alone on one processor; load and server on
+another; each run in a network namespace of its own; the proxies in turns.
+
+As root on Debian it installs the peers that are missing. Prints a table; writes compare.json, compare.md and
+compare.svg. A run during which others used the processors is done again.
+
+  scripts/compare --quick              under five minutes, with the peers that are Debian's
+  scripts/compare --loads http,tcp-new --peers haproxy,nginx
+  scripts/compare --check              does each configuration do what it claims?
+
+environment:
+  WAYSIDE           the program; else the release build is made here
+  LINKERD2_PROXY    the path of a linkerd2-proxy, for --peers linkerd
+exit codes: 0 measured (goals missed or not), 1 something failed, 2 wrong usage, 77 this machine cannot do it
+"""
+
+
+def names(text):
+    return [name for name in text.split(",") if name]
+
+
+def processors(text):
+    first, second = map(int, text.split(","))
+    if first == second or not {first, second} <= os.sched_getaffinity(0):
+        raise ValueError
+    return first, second
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="scripts/compare", description=HELP,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="2 rounds of 0.5 s, with haproxy, nginx and sslh")
+    parser.add_argument("--check", action="store_true", help="prove what each configuration does, and measure nothing")
+    parser.add_argument("--docs", action="store_true", help="write docs/performance.md and .svg as well")
+    parser.add_argument("--peers", type=names, help=f"of {', '.join(PEERS)}; default {','.join(DEFAULT)}")
+    parser.add_argument("--loads", type=names, help="by their names, or how those begin; default all")
+    parser.add_argument("--rounds", type=int, help="undisturbed runs of each; default 5")
+    parser.add_argument("--seconds", type=float, help="of a run; default 2")
+    parser.add_argument("--processors", type=processors, metavar="A,B",
+                        help="the proxy's, and that of load and server; default the first two")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the files go; default target/compare")
+    options = parser.parse_args()
+    options.rounds = options.rounds or (2 if options.quick else 5)
+    options.seconds = options.seconds or (0.5 if options.quick else 2)
+    options.peers = options.peers or ([name for name in DEFAULT if name != "envoy"] if options.quick else DEFAULT)
+    unknown = set(options.peers) - set(PEERS)
+    if unknown:
+        parser.error(f"no such peer: {', '.join(sorted(unknown))}")
+    try:
+        options.loads = loads.chosen(options.loads)
+    except ValueError as why:
+        parser.error(str(why))
+    options.processors = options.processors or tuple(sorted(os.sched_getaffinity(0))[:2])
+    return options
+
+
+def give_up(why):
+    print(f"skipped: scripts/compare: {why}", file=sys.stderr)
+    sys.exit(NOT_HERE)
+
+
+def found(peers):
+    """Those that are here, with their versions; a line for each that is not."""
+    here, versions = [], {}
+    for peer in peers:
+        try:
+            versions[peer.name] = peer.find()
+        except NotHere as why:
+            print(f"skipped: {peer.name}: {why}", file=sys.stderr)
+            continue
+        here.append(peer)
+    return here, versions
+
+
+def measure(options, bench, peers, versions):
+    """Runs all loads, and writes what came of them after each: a run that is stopped has its part."""
+    everything = {**describe(options), "versions": versions, "idle connections": bench.connections,
+                  "command": " ".join(["scripts/compare", *sys.argv[1:]]), "loads": []}
+    results = everything["loads"]
+    until = time.monotonic() + (QUICK if options.quick else 1e9)
+    for load in options.loads:
+        print(f"{load.name}: {load.title}", file=sys.stderr, flush=True)
+        results.append(figures.result(load, rounds.run(bench, load, peers, options.rounds, until)))
+        write(options.out / "compare", everything)
+    if options.docs:
+        write(ROOT / "docs/performance", everything)
+        (ROOT / "docs/performance.json").unlink()
+    print(report.plain(results))
+    for each in report.missed(results):
+        print(f"missed: {each['load']}: {report.goal(each)}")
+    print(f"written: {options.out}/compare.json, .md and .svg", file=sys.stderr)
+    # A peer that fails is a row that says so.
+    ours = [row for result in results for row in result["rows"] if row["peer"] in ("wayside", "direct")]
+    return 1 if any(row["problem"] for row in ours) else 0
+
+
+def write(base, everything):
+    """Beside each other: all samples, the page, its chart."""
+    picture = base.with_suffix(".svg")
+    base.with_suffix(".json").write_text(json.dumps(everything, indent=1) + "\n")
+    base.with_suffix(".md").write_text(markdown.page(everything, picture.name, rounds.FOREIGN, rounds.STOLEN))
+    picture.write_text(chart.svg(everything))
+
+
+def main():
+    options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if len(os.sched_getaffinity(0)) < 2:
+        give_up("one processor only")
+    install(options.peers)
+    peers, versions = found([Direct(), Wayside(), *(PEERS[name] for name in options.peers)])
+    helper = os.environ.get("WAYSIDE_LOAD") or build("--example", "load") / "examples/load"
+    has_http2 = bool(shutil.which("h2load") and shutil.which("nghttpd"))
+    if not has_http2:
+        print("skipped: HTTP/2: there is no h2load or nghttpd; as root: apt-get install nghttp2", file=sys.stderr)
+        options.loads = [load for load in options.loads if load.driver != "http2"]
+    options.out = (options.out or Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "compare").resolve()
+    options.out.mkdir(parents=True, exist_ok=True)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        space.become_root_of_our_own()
+        space.enter_new_network()
+    except OSError as error:
+        give_up(f"no network namespace: {error}")
+    # A proxy has two descriptors for each, and needs some more.
+    most_idle = min(1000 if options.quick else 8000, most // 2 - 500)
+    bench = Bench(Path(helper).resolve(), options.processors, options.seconds, most_idle)
+    try:
+        if options.check:
+            results = check.run(bench, peers[1:], has_http2)
+            (options.out / "check.json").write_text(json.dumps(results, indent=1) + "\n")
+            return 0 if all(result["good"] for result in results) else 1
+        return measure(options, bench, peers, versions)
+    except KeyboardInterrupt:
+        return 130

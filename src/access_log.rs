@@ -19,7 +19,7 @@ pub use line::{FIELD, Record, TARGET};
 
 use crate::base::token::Source;
 use crate::config::AccessLogFormat;
-use crate::sys::stdout::Stdout;
+use crate::sys::stdout::{PIPE_BUF, Stdout};
 use mio::Registry;
 use std::io;
 use std::time::{Duration, Instant};
@@ -41,6 +41,8 @@ pub struct AccessLog {
     out: Option<Stdout>,
     /// An event comes when stdout takes bytes again.
     has_events: bool,
+    /// Others write there, too: only what a pipe takes whole or not at all is written at once.
+    is_shared: bool,
     buffer: Vec<u8>,
     /// What of `buffer` is written.
     start: usize,
@@ -59,10 +61,13 @@ enum Obstacle {
 }
 
 impl AccessLog {
-    /// Opens stdout, unless the format is `Off`. Its events come as [`Source::AccessLog`].
-    pub fn new(format: AccessLogFormat, registry: &Registry) -> io::Result<AccessLog> {
+    /// Opens stdout, unless the format is `Off`. Its events come as [`Source::AccessLog`]. `is_shared`: other processes
+    /// write lines there, too.
+    pub fn new(format: AccessLogFormat, registry: &Registry, is_shared: bool) -> io::Result<AccessLog> {
         let out = if format == AccessLogFormat::Off { None } else { Some(Stdout::open()?) };
-        Ok(AccessLog::to(out, format, registry))
+        let mut log = AccessLog::to(out, format, registry);
+        log.is_shared = is_shared;
+        Ok(log)
     }
 
     fn to(out: Option<Stdout>, format: AccessLogFormat, registry: &Registry) -> AccessLog {
@@ -70,6 +75,7 @@ impl AccessLog {
         AccessLog {
             format,
             has_events: out.as_ref().is_some_and(|out| out.register(registry, token)),
+            is_shared: false,
             // Address space only, until it is used.
             buffer: if out.is_some() { Vec::with_capacity(BUFFER + line::LONGEST) } else { Vec::new() },
             out,
@@ -193,6 +199,7 @@ impl AccessLog {
 
     fn give(&self) -> io::Result<usize> {
         match &self.out {
+            Some(out) if self.is_shared => out.write(whole_lines(self.pending())),
             Some(out) => out.write(self.pending()),
             None => Ok(0),
         }
@@ -203,6 +210,14 @@ impl AccessLog {
         self.lines += count_lines(written);
         self.start += count;
     }
+}
+
+/// As many lines as a pipe takes in one piece, or the first alone: a longer one may be parted where the pipe is
+/// nearly full.
+fn whole_lines(pending: &[u8]) -> &[u8] {
+    let window = pending.get(..PIPE_BUF).unwrap_or(pending);
+    let end = memchr::memrchr(b'\n', window).or_else(|| memchr::memchr(b'\n', pending));
+    end.and_then(|end| pending.get(..=end)).unwrap_or(pending)
 }
 
 /// Each line has one newline, at its end.

@@ -20,6 +20,9 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -39,7 +42,7 @@ mod request;
 mod tests;
 
 use client::{Client, Step};
-pub use list::push_escaped;
+pub use list::{List, push_escaped};
 
 /// The most clients at once.
 const MAX_CLIENTS: usize = 32;
@@ -70,6 +73,31 @@ pub trait Subject {
     fn endpoint(&self, from: usize) -> Option<(usize, Endpoint)>;
     /// The target at this place among those whose server spoke before the client.
     fn server_first(&self, place: usize) -> Option<SocketAddr>;
+    /// Where a page is made, if not from the answers above. `ticket` is `None` when a client asks first, and then what
+    /// was left in it.
+    fn elsewhere(&mut self, _report: Report, _ticket: &mut Option<u64>) -> Made {
+        Made::Here
+    }
+}
+
+/// A page that may be made elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// `/metrics`.
+    Metrics,
+    /// A list.
+    List(List),
+}
+
+/// What [`Subject::elsewhere`] says.
+#[derive(Debug, Clone)]
+pub enum Made {
+    /// It is made here.
+    Here,
+    /// Not yet; [`Admin::wake`] when it is there.
+    Later,
+    /// This is the whole page.
+    Text(Rc<[u8]>),
 }
 
 /// An address of a backend set, for `/backends`.
@@ -139,6 +167,7 @@ pub struct Admin {
     spare: Vec<u8>,
     /// When the counters were last brought up to date.
     refreshed: Option<Instant>,
+    lost_supervisor: bool,
 }
 
 /// What is left of a turn, and what may be borrowed for it.
@@ -188,6 +217,7 @@ impl Admin {
             queue: VecDeque::new(),
             spare: Vec::new(),
             refreshed: None,
+            lost_supervisor: false,
         })
     }
 
@@ -287,27 +317,64 @@ impl Admin {
         }
     }
 
+    /// Serves the process that started this one: it is not closed for another client, nor for being idle.
+    pub fn serve_supervisor(
+        &mut self,
+        control: UnixStream,
+        registry: &Registry,
+        now: Instant,
+    ) -> io::Result<()> {
+        control.set_nonblocking(true)?;
+        // To read and to write it is a stream like any other.
+        let stream = std::net::TcpStream::from(OwnedFd::from(control));
+        let mut client = Client::new(TcpStream::from_std(stream), 0, now);
+        client.is_supervisor = true;
+        let slot = self.clients.insert(client);
+        let Some(client) = self.clients.get_mut(slot) else { return Ok(()) };
+        let interests = Interest::READABLE | Interest::WRITABLE;
+        registry.register(client.stream(), token_of(client_number(slot, 0)), interests)?;
+        self.enqueue(slot);
+        Ok(())
+    }
+
+    /// Whether there was a supervisor, which is gone.
+    pub fn lost_supervisor(&self) -> bool {
+        self.lost_supervisor
+    }
+
+    /// Pages that were made elsewhere are there: whoever waits for one asks again.
+    pub fn wake(&mut self) {
+        let waiting = self.clients.iter().filter(|(_, it)| it.is_waiting());
+        for slot in waiting.map(|(slot, _)| slot).collect::<Vec<_>>() {
+            self.enqueue(slot);
+        }
+    }
+
     /// The client to close for a new one.
     fn dispensable(&self, now: Instant) -> Option<usize> {
-        let (slot, client) = self.clients.iter().min_by_key(|(_, it)| (!it.is_idle(), it.since()))?;
+        let others = self.clients.iter().filter(|(_, it)| !it.is_supervisor);
+        let (slot, client) = others.min_by_key(|(_, it)| (!it.is_idle(), it.since()))?;
         (client.is_idle() || client.since() + PATIENCE <= now).then_some(slot)
     }
 
     /// Closing the socket takes it out of the poll, too.
     fn remove(&mut self, slot: usize) {
-        self.clients.try_remove(slot);
+        let client = self.clients.try_remove(slot);
+        self.lost_supervisor |= client.is_some_and(|client| client.is_supervisor);
         self.queue.retain(|queued| *queued != slot);
     }
 
     /// When [`Admin::expire`] has something to do.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let clients = self.clients.iter().map(|(_, client)| client.deadline());
+        let clients = self.clients.iter().filter_map(|(_, client)| client.deadline());
         clients.chain(self.listeners.iter().filter_map(|it| it.paused_until)).min()
     }
 
     /// Closes the clients whose time is over; lets listeners try again (call [`Admin::serve`] after it).
     pub fn expire(&mut self, now: Instant) {
-        while let Some((slot, _)) = self.clients.iter().find(|(_, client)| client.deadline() <= now) {
+        while let Some((slot, _)) =
+            self.clients.iter().find(|(_, it)| it.deadline().is_some_and(|at| at <= now))
+        {
             self.remove(slot);
         }
         for listener in &mut self.listeners {

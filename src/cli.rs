@@ -9,19 +9,27 @@ use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 mod init;
+mod man;
+mod outline;
+mod shells;
 
 use crate::commands::doctor::Ask;
 use crate::commands::explain::{Explain, Field, From, Question};
 use crate::commands::init::Manner;
 use crate::commands::inject::Settings;
+use crate::commands::worker::Inheritance;
 use crate::config::Sources;
 use crate::config::options::{CONFIG, Group, OPTIONS, Opt};
+use crate::listener::sockets::Role;
+use crate::supervisor::PROTOCOL;
 
 /// What the user asks for.
 #[derive(Debug)]
 pub enum Action {
-    /// `wayside run`.
-    Run(Sources),
+    /// `wayside run`, and the application to start beside it.
+    Run(Sources, Vec<OsString>),
+    /// `wayside worker`, which a supervisor starts.
+    Worker(Sources, Inheritance),
     /// `wayside check`.
     Check(Sources),
     /// `wayside check --explain`.
@@ -34,11 +42,18 @@ pub enum Action {
     Uninject(Vec<PathBuf>),
     /// `wayside doctor`.
     Doctor(Sources, Ask),
+    /// `wayside completions`, `wayside man`: this text.
+    Print(String),
 }
 
+const COMMAND: &str = "COMMAND";
 const EXPLAIN: &str = "explain";
 const EXPLAIN_HEADER: &str = "explain-header";
 const EXPLAIN_LISTEN: &str = "explain-listen";
+
+const COMPLETIONS: &str = "completions";
+const SHELL: &str = "shell";
+const MAN: &str = "man";
 
 const JSON: &str = "json";
 const READY: &str = "ready";
@@ -76,6 +91,10 @@ pub fn parse(
     let matches = command().try_get_matches_from(arguments)?;
     let environment = environment.into_iter().collect();
     Ok(match matches.subcommand() {
+        Some(("worker", options)) => {
+            let config = options.get_one::<PathBuf>(CONFIG).cloned();
+            Action::Worker(Sources { config, ..Sources::default() }, inheritance(options))
+        }
         Some(("check", options)) => match explain(options) {
             Some(explain) => Action::Explain(sources(options, environment), explain),
             None => Action::Check(sources(options, environment)),
@@ -89,8 +108,17 @@ pub fn parse(
         }
         Some(("uninject", options)) => Action::Uninject(inject::files(options)),
         Some(("doctor", options)) => Action::Doctor(sources(options, environment), ask(options)),
+        Some((COMPLETIONS, options)) => Action::Print(completions(options)),
+        Some((MAN, _)) => {
+            let (program, commands) = outline::outline(command());
+            Action::Print(man::page(&program, &commands))
+        }
         // `subcommand_required` leaves only `run`.
-        other => Action::Run(sources(other.map_or(&matches, |(_, options)| options), environment)),
+        other => {
+            let options = other.map_or(&matches, |(_, options)| options);
+            let command = options.get_many::<OsString>(COMMAND).into_iter().flatten().cloned().collect();
+            Action::Run(sources(options, environment), command)
+        }
     })
 }
 
@@ -103,7 +131,8 @@ pub fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommand(with_options(Command::new("run").about("Run the proxy")))
+        .subcommand(with_options(Command::new("run").about("Run the proxy")).arg(application()))
+        .subcommand(worker())
         .subcommand(
             with_options(
                 Command::new("check").about("Check the configuration and print what it comes to, as TOML"),
@@ -114,6 +143,62 @@ pub fn command() -> Command {
         .subcommand(inject::inject_command())
         .subcommand(inject::uninject_command())
         .subcommand(doctor())
+        .subcommand(
+            Command::new(COMPLETIONS).about("Print completions for a shell").arg(
+                Arg::new(SHELL)
+                    .value_name("SHELL")
+                    .required(true)
+                    .value_parser(shells::Shell::NAMES)
+                    .help("Where to put them: docs/operating.md"),
+            ),
+        )
+        .subcommand(Command::new(MAN).about("Print the manual page, for man"))
+}
+
+fn completions(matches: &ArgMatches) -> String {
+    let (program, commands) = outline::outline(command());
+    let shell = matches.get_one::<String>(SHELL).and_then(|name| shells::Shell::named(name));
+    shell.map(|shell| shells::completions(shell, &program, &commands)).unwrap_or_default()
+}
+
+fn application() -> Arg {
+    Arg::new(COMMAND)
+        .value_name("COMMAND")
+        .help("Start this application too, and end with its exit code when it has ended")
+        .value_parser(ValueParser::os_string())
+        .num_args(1..)
+        .last(true)
+}
+
+/// What a supervisor starts; nobody else has use for it.
+fn worker() -> Command {
+    let arg = |name| Arg::new(name).long(name).required(true);
+    let descriptor = || clap::value_parser!(i32).range(3..);
+    Command::new("worker")
+        .hide(true)
+        .arg(arg("protocol").value_parser([PROTOCOL]))
+        .arg(arg(CONFIG).value_parser(ValueParser::path_buf()))
+        .arg(arg("control").value_parser(descriptor()))
+        .arg(arg("words").value_parser(descriptor()))
+        .arg(arg("of").value_parser(clap::value_parser!(usize)))
+        .arg(arg("core").required(false).value_parser(clap::value_parser!(usize)))
+        .arg(arg("socket").action(ArgAction::Append).value_parser(inherited_socket))
+}
+
+fn inherited_socket(text: &str) -> Result<(Role, i32), String> {
+    let (role, number) = text.rsplit_once('=').ok_or("no number")?;
+    Ok((role.parse()?, number.parse().map_err(|_| text.to_owned())?))
+}
+
+fn inheritance(matches: &ArgMatches) -> Inheritance {
+    let number = |name: &str| matches.get_one::<i32>(name).copied().unwrap_or(-1);
+    Inheritance {
+        control: number("control"),
+        words: number("words"),
+        of: matches.get_one("of").copied().unwrap_or(1),
+        core: matches.get_one("core").copied(),
+        sockets: matches.get_many("socket").into_iter().flatten().copied().collect(),
+    }
 }
 
 fn with_options(command: Command) -> Command {
@@ -166,7 +251,6 @@ fn flag(option: &'static Opt) -> Arg {
         .value_name(option.form.metavar)
         .help(format!("{} [default: {default}]", option.help))
         .help_heading(option.group.heading())
-        .hide(option.group == Group::Later)
         // A negative number or a stray hyphen is a wrong value, and is told as one.
         .allow_hyphen_values(true)
         .action(if option.is_list() { ArgAction::Append } else { ArgAction::Set });

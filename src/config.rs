@@ -83,6 +83,10 @@ pub struct Config {
     pub access_log: AccessLogFormat,
     /// The `env_logger` filter for stderr.
     pub log: String,
+    /// Processes that share the work; `None`: one for each core.
+    pub workers: Option<usize>,
+    /// Each of them stays on a core of its own.
+    pub pin: bool,
     /// The routes, in the order of the file; at most [`routes::MOST_ROUTES`].
     pub routes: Vec<Route>,
     /// The backend sets that routes name, in the order of their names; at most [`routes::MOST_BACKENDS`].
@@ -119,6 +123,8 @@ impl Default for Config {
             max_connections: None,
             access_log: AccessLogFormat::Off,
             log: "warn".to_owned(),
+            workers: Some(1),
+            pin: false,
             routes: Vec::new(),
             backends: Vec::new(),
             file: None,

@@ -4,6 +4,7 @@ use crate::backends::Sent;
 use crate::balance::EndpointKey;
 use crate::base::end::End;
 use crate::base::time::Moment;
+use crate::metrics::TargetId;
 use crate::pool::Lease;
 use crate::resolve::{Dialable, NameId};
 use crate::route::BackendId;
@@ -48,6 +49,8 @@ pub struct Course {
     pub server_keeps: bool,
     /// Why the last address was of no use, or none was to be had.
     pub trouble: Trouble,
+    /// What the last address is counted for that did not accept.
+    pub refused_by: Option<TargetId>,
     /// The request is counted.
     pub is_committed: bool,
     /// When to look for a reader that pauses, while bytes are on their way.
@@ -147,6 +150,13 @@ pub struct Traits {
     pub may_reuse: bool,
 }
 
+impl Traits {
+    /// It must not be sent again.
+    pub fn is_once(self) -> bool {
+        self.purpose == Purpose::Exchange && !self.is_idempotent
+    }
+}
+
 /// What is done with what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Purpose {
@@ -215,7 +225,7 @@ impl Course {
         (self.is_answered, self.deaf) = (false, None);
         (self.server_keeps, self.is_committed) = (false, false);
         (self.traits, self.trouble, self.verdict) = (Traits::default(), Trouble::default(), None);
-        (self.choice, self.greeting) = (Choice::None, Greeting::None);
+        (self.choice, self.greeting, self.refused_by) = (Choice::None, Greeting::None, None);
         self.addresses.clear();
         self.tried.clear();
     }

@@ -2,6 +2,7 @@
 //!
 //! | question | module |
 //! |---|---|
+//! | who keeps several workers going? | [`supervisor`] |
 //! | who schedules a connection's work? | [`worker`] |
 //! | where does a connection come from and where does it want to go? | [`listener`], [`resolve`] |
 //! | what is a connection's whole life? | [`flow`] |
@@ -15,8 +16,8 @@
 //! | what may be set? | [`cli`], [`config`] |
 //! | who touches the kernel? | [`sys`] |
 //!
-//! Imports point down this list: `main cli commands worker listener flow kit course pool backends balance route exchanges resolve
-//! access_log admin config wire metrics base sys`. `tests/house.rs` checks it.
+//! Imports point down this list: `main cli commands supervisor worker listener flow kit course pool backends balance route exchanges
+//! resolve access_log admin config wire metrics base sys`. `tests/house.rs` checks it.
 
 pub mod access_log;
 pub mod admin;
@@ -35,6 +36,7 @@ pub mod metrics;
 pub mod pool;
 pub mod resolve;
 pub mod route;
+pub mod supervisor;
 pub mod sys;
 pub mod wire;
 pub mod worker;

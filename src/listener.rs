@@ -1,13 +1,15 @@
 //! A listening socket: accepts within a budget, and finds out where a connection wanted to go.
 
+pub mod sockets;
+
 use crate::base::token::Source;
-use crate::config::{Config, Entry, Listen, Target};
+use crate::config::{Config, Entry, Target};
+use crate::listener::sockets::{Given, Role, Wanted};
 use crate::metrics::{Direction, Metrics, TargetId, TargetLabel};
 use crate::resolve::{Dialable, Resolver};
 use crate::route::Router;
 use crate::sys::socket;
 use crate::wire::detect::{DecidedBy, Protocol, Verdict};
-use log::warn;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
 use std::io;
@@ -59,9 +61,12 @@ pub enum Refusal {
 }
 
 impl Listener {
-    /// Stops listening. What the kernel has queued is reset.
-    pub fn close(&mut self) {
-        self.socket = None;
+    /// Stops listening. What the kernel has queued is reset, unless another process has the same socket.
+    pub fn close(&mut self, registry: &Registry) {
+        if let Some(mut socket) = self.socket.take() {
+            // Where another process has it too, closing it here does not take it out of our epoll.
+            let _ = registry.deregister(&mut socket);
+        }
         self.readable = false;
     }
 
@@ -140,111 +145,51 @@ pub fn opaque_by_port(config: &Config, direction: Direction, port: u16) -> Optio
     })
 }
 
-/// Opens all listeners of the data path and registers them. The error names the address.
+/// Registers all listeners of the data path, and opens those that were not given. The error is one line for the user.
 pub fn open_all(
     config: &Config,
+    given: &mut Given,
     registry: &Registry,
     metrics: &mut Metrics,
     resolver: &mut Resolver,
 ) -> Result<Vec<Listener>, String> {
-    let mut all = Vec::new();
-    let is_lenient = !config.forwards.is_empty();
-    for (listen, direction) in
-        [(&config.inbound, Direction::Inbound), (&config.outbound, Direction::Outbound)]
-    {
-        for (socket, addr) in open(listen, &format!("--{}-listen", direction.as_str()), is_lenient)? {
-            let text = format!("{} {addr}", direction.as_str());
-            let entry = match direction {
-                Direction::Inbound => Entry::Inbound,
-                Direction::Outbound => Entry::Outbound,
-            };
-            all.push((entry, Purpose::Redirected(direction), socket, addr, text));
-        }
-    }
-    for (index, forward) in config.forwards.iter().enumerate() {
-        let direction = if forward.inbound { Direction::Inbound } else { Direction::Outbound };
-        let (target, label, name) = match &forward.target {
-            Target::Addr(addr) => (Dialable::Addr(*addr), TargetLabel::Addr(*addr), addr.to_string()),
-            Target::Name(host, port) => {
-                let label = TargetLabel::Name(Rc::from(host.as_str()), *port);
-                (Dialable::Name(resolver.name(host), *port), label, format!("{host}:{port}"))
-            }
-        };
-        let label = metrics.target(direction, &label);
-        let socket = socket::listen(forward.listen)
-            .map_err(|error| cannot_listen("--forward", forward.listen, &error))?;
-        let addr = socket.local_addr().map_err(|error| cannot_listen("--forward", forward.listen, &error))?;
-        let text = format!("forward {addr} -> {name}");
-        all.push((Entry::Forward(index), Purpose::Forward { direction, target, label }, socket, addr, text));
-    }
     let router = Router::new(config);
-    register(all, registry, |entry| config.http_reuse || router.applies_to(entry))
-}
-
-/// Opens the sockets of one option.
-pub fn open(
-    listen: &Listen,
-    option: &str,
-    is_lenient: bool,
-) -> Result<Vec<(TcpListener, SocketAddr)>, String> {
-    let mut sockets = Vec::new();
-    for &wanted in &listen.addrs {
-        // `127.0.0.1:4140,[::1]:4140`, written out, is as lenient as the default: one of the two is what the host has.
-        let is_one_of_many = listen.addrs.len() > 1 && wanted.ip().is_loopback();
-        match open_one(wanted, listen.by_default || is_one_of_many) {
-            Ok(opened) => sockets.extend(opened),
-            Err(error) if listen.by_default && is_lenient && error.kind() == io::ErrorKind::AddrInUse => {
-                warn!(
-                    "{option} {wanted}: taken by another process; going on without it, as there is a --forward"
-                );
-            }
-            Err(error) => return Err(cannot_listen(option, wanted, &error)),
-        }
-    }
-    Ok(sockets)
-}
-
-/// On a host without IPv6 `[::]`, which means all addresses, becomes `0.0.0.0`; another address of it is left out where
-/// that `is_lenient`.
-fn open_one(wanted: SocketAddr, is_lenient: bool) -> io::Result<Option<(TcpListener, SocketAddr)>> {
-    let socket = match socket::listen(wanted) {
-        Err(error) if wanted.is_ipv6() && socket::is_missing_family(&error) => {
-            if wanted.ip().is_unspecified() {
-                socket::listen(SocketAddr::new([0, 0, 0, 0].into(), wanted.port()))?
-            } else if is_lenient {
-                return Ok(None);
-            } else {
-                return Err(error);
-            }
-        }
-        other => other?,
-    };
-    let addr = socket.local_addr()?;
-    Ok(Some((socket, addr)))
-}
-
-fn cannot_listen(option: &str, addr: SocketAddr, error: &io::Error) -> String {
-    let way_out = match error.kind() {
-        io::ErrorKind::AddrInUse => "another process listens there; choose another port, or end that process",
-        io::ErrorKind::AddrNotAvailable => "this host has no such address",
-        io::ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE; choose a higher one",
-        _ => "choose another address",
-    };
-    format!("{option} {addr}: cannot listen: {error}; {way_out}")
-}
-
-fn register(
-    all: Vec<(Entry, Purpose, TcpListener, SocketAddr, String)>,
-    registry: &Registry,
-    is_steering: impl Fn(Entry) -> bool,
-) -> Result<Vec<Listener>, String> {
-    let mut listeners = Vec::with_capacity(all.len());
-    for (index, (entry, purpose, mut socket, addr, text)) in all.into_iter().enumerate() {
+    let mut listeners = Vec::new();
+    for (role, mut socket) in given.complete(&Wanted::data(config))? {
+        let Some((entry, purpose)) = purpose(role, config, metrics, resolver) else { continue };
+        let addr = socket.local_addr().map_err(|error| format!("{role}: has no address: {error}"))?;
+        let text = role.describe(addr, config);
         registry
-            .register(&mut socket, Source::Listener(index).token(), Interest::READABLE)
+            .register(&mut socket, Source::Listener(listeners.len()).token(), Interest::READABLE)
             .map_err(|error| format!("{text}: cannot be watched: {error}"))?;
-        let (is_steering, socket) = (is_steering(entry), Some(socket));
+        let is_steering = config.http_reuse || router.applies_to(entry);
+        let socket = Some(socket);
         listeners.push(Listener { purpose, addr, entry, is_steering, readable: false, socket, text });
     }
     Ok(listeners)
+}
+
+fn purpose(
+    role: Role,
+    config: &Config,
+    metrics: &mut Metrics,
+    resolver: &mut Resolver,
+) -> Option<(Entry, Purpose)> {
+    let index = match role {
+        Role::Inbound => return Some((Entry::Inbound, Purpose::Redirected(Direction::Inbound))),
+        Role::Outbound => return Some((Entry::Outbound, Purpose::Redirected(Direction::Outbound))),
+        Role::Admin => return None,
+        Role::Forward(index) => index,
+    };
+    let forward = config.forwards.get(index)?;
+    let direction = if forward.inbound { Direction::Inbound } else { Direction::Outbound };
+    let (target, label) = match &forward.target {
+        Target::Addr(addr) => (Dialable::Addr(*addr), TargetLabel::Addr(*addr)),
+        Target::Name(host, port) => {
+            let label = TargetLabel::Name(Rc::from(host.as_str()), *port);
+            (Dialable::Name(resolver.name(host), *port), label)
+        }
+    };
+    let label = metrics.target(direction, &label);
+    Some((Entry::Forward(index), Purpose::Forward { direction, target, label }))
 }

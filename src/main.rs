@@ -9,8 +9,13 @@ use wayside::config::{self, Failure, Loaded, Sources};
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os(), std::env::vars_os()) {
-        Ok(Action::Run(sources)) => with(sources, |loaded| commands::run::run(loaded.config)),
-        Ok(Action::Check(sources)) => with(sources, |loaded| commands::check::check(&loaded.to_toml())),
+        Ok(Action::Run(sources, command)) => {
+            with(sources.clone(), |loaded| commands::run::run(loaded, sources, command))
+        }
+        Ok(Action::Worker(sources, worker)) => {
+            with(sources, |loaded| commands::worker::run(loaded.config, worker))
+        }
+        Ok(Action::Check(sources)) => with(sources, |loaded| commands::print(&loaded.to_toml())),
         Ok(Action::Explain(sources, explain)) => {
             with(sources, |loaded| commands::explain::explain(&loaded, &explain))
         }
@@ -25,6 +30,7 @@ fn main() -> ExitCode {
             Err(failure) if failure.exit_code() == 2 => refuse(&failure),
             outcome => commands::doctor::doctor(outcome, ask),
         },
+        Ok(Action::Print(text)) => commands::print(&text),
         Err(error) => {
             let _ = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))

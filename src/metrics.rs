@@ -12,6 +12,7 @@ mod gauges;
 pub mod histogram;
 mod http;
 mod labels;
+pub mod merge;
 #[cfg(test)]
 pub(crate) mod tests;
 mod text;
@@ -81,7 +82,7 @@ impl Default for Limits {
 #[derive(Debug)]
 struct Target {
     direction: Direction,
-    /// `target_addr="…",target_port="…"`.
+    /// `target_addr="…",target_port="…"`, and perhaps `backend`.
     labels: Box<str>,
     opened: [u64; 2],
     connect: Option<Box<Histogram<16>>>,
@@ -189,7 +190,7 @@ impl Metrics {
                 by_addr = TargetLabel::Addr(canonical(*addr));
                 &by_addr
             }
-            TargetLabel::Name(..) | TargetLabel::Backend(..) => label,
+            TargetLabel::None | TargetLabel::Name(..) | TargetLabel::Backend(..) => label,
         };
         if let Some(id) = self.target_ids[direction as usize].get(label) {
             return *id;
@@ -198,8 +199,10 @@ impl Metrics {
             self.count(Counter::LabelOverflowTarget);
             return self.other_target(direction);
         }
-        let mut labels =
-            format!("target_addr=\"{}\",target_port=\"{}\"", escaped(&label.to_string()), label.port());
+        let mut labels = format!("target_addr=\"{}\"", escaped(&label.to_string()));
+        if let Some(port) = label.port() {
+            labels.push_str(&format!(",target_port=\"{port}\""));
+        }
         if let TargetLabel::Backend(set, _) = label {
             labels.push_str(&format!(",backend=\"{}\"", escaped(set)));
         }

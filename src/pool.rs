@@ -3,13 +3,18 @@
 //! Each of them keeps one token for life: an event is told to whoever has the connection, and taking or giving one back
 //! costs no system call. What is said or ended while nobody has it makes it unfit, and it is dropped before it is used.
 //!
+//! A request that must not be sent twice takes only one that its server hardly closes just now: see [`patience`].
+//!
 //! Bounds: so many idle ones a target (`--pool-size`), so many in all, each for so long (`--pool-idle-timeout`). One too
 //! many is closed, and the pool counts it.
+
+mod patience;
 
 use crate::base::end::End;
 use crate::base::time::Moment;
 use crate::base::token::{Key, Source};
 use crate::metrics::{Counter, Direction, Metrics, Peer, SeriesId, TargetId};
+use crate::pool::patience::Patience;
 use crate::sys::socket;
 use mio::event::Event;
 use slab::Slab;
@@ -50,6 +55,8 @@ struct Place {
     counted: Option<Counted>,
     /// There while nobody has it.
     idle: Option<Idle>,
+    /// How long it was idle before it was taken.
+    idled: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +80,7 @@ pub struct Pool {
     /// Places by target; the one that was used last is the last.
     idle: HashMap<Target, Vec<u32>>,
     idle_count: usize,
+    patience: Patience,
     most: usize,
     most_each: usize,
     age: Duration,
@@ -88,6 +96,7 @@ impl Pool {
             generation: 0,
             idle: HashMap::new(),
             idle_count: 0,
+            patience: Patience::default(),
             most,
             most_each,
             age,
@@ -100,7 +109,7 @@ impl Pool {
         self.generation = (self.generation + 1) % Key::GENERATIONS;
         let entry = self.places.vacant_entry();
         let key = Key { slot: entry.key() as u32, generation: self.generation };
-        entry.insert(Place { key, owner: Some(owner), target, counted: None, idle: None });
+        entry.insert(Place { key, owner: Some(owner), target, counted: None, idle: None, idled: None });
         Lease(key)
     }
 
@@ -128,19 +137,53 @@ impl Pool {
         Some((counted.label, counted.series))
     }
 
-    /// The idle connection to `target` that was used last and is still fit.
-    pub fn take(&mut self, owner: Key, target: Target) -> Option<(End, Lease)> {
-        let stack = self.idle.get_mut(&target)?;
-        let slot = stack.pop()?;
-        self.idle_count -= 1;
-        let place = self.places.get_mut(slot as usize)?;
-        place.owner = Some(owner);
-        let idle = place.idle.take()?;
-        Some((idle.end, Lease(place.key)))
+    /// The idle connection to `target` that was used last and is still fit. With `is_once` it is for a request that must not
+    /// be sent twice.
+    pub fn take(
+        &mut self,
+        owner: Key,
+        target: Target,
+        is_once: bool,
+        now: Moment,
+        metrics: &mut Metrics,
+    ) -> Option<(End, Lease)> {
+        loop {
+            let slot = *self.idle.get(&target)?.last()?;
+            let since = self.places.get(slot as usize)?.idle.as_ref()?.since;
+            if is_once && !self.trusts(&target, since, now) {
+                metrics.count(Counter::PoolDistrusted);
+                return None;
+            }
+            self.unlist(target, slot);
+            let place = self.places.get_mut(slot as usize)?;
+            let (key, idle) = (place.key, place.idle.take()?);
+            if is_once && !socket::is_quiet(&idle.end.stream) {
+                self.ended_idle(key, target, now.since(since), now, metrics);
+                continue;
+            }
+            (place.owner, place.idled) = (Some(owner), Some(now.since(since)));
+            return Some((idle.end, Lease(key)));
+        }
     }
 
-    /// Keeps a connection on which nothing is owed either way.
-    pub fn park(&mut self, end: End, lease: Lease, now: Moment, metrics: &mut Metrics) {
+    /// Whether a connection to `target` that is idle since then may have a request that must not be sent twice: its server
+    /// was not seen to close one as early.
+    pub fn trusts(&mut self, target: &Target, since: Moment, now: Moment) -> bool {
+        now.since(since) < self.patience.limit(target, now)
+    }
+
+    /// A connection that had been idle turned out to have ended.
+    pub fn disappointed(&mut self, lease: &Lease, now: Moment) {
+        if let Some(place) = self.place(lease.0)
+            && let Some(idled) = place.idled
+        {
+            let target = place.target;
+            self.patience.closed(&target, idled, now);
+        }
+    }
+
+    /// Keeps a connection on which nothing is owed either way, and that is idle `since` then.
+    pub fn park(&mut self, end: End, lease: Lease, since: Moment, now: Moment, metrics: &mut Metrics) {
         let Some(target) = self.place(lease.0).map(|place| place.target) else { return };
         let stack = self.idle.entry(target).or_default();
         let is_full = stack.len() >= self.most_each || self.idle_count >= self.most;
@@ -154,7 +197,7 @@ impl Pool {
         self.idle_count += 1;
         if let Some(place) = self.place(lease.0) {
             place.owner = None;
-            place.idle = Some(Idle { end, since: now });
+            place.idle = Some(Idle { end, since });
         }
         self.sweep_at = self.sweep_at.min(now.after(self.age));
     }
@@ -180,14 +223,13 @@ impl Pool {
             return Concerns::Flow(owner);
         }
         let target = place.target;
-        let is_unfit = place.idle.as_mut().is_some_and(|idle| {
+        if let Some(idle) = &mut place.idle {
             idle.end.ready.mark(event);
-            idle.end.ready.is_readable() || idle.end.ready.is_failed()
-        });
-        if is_unfit {
-            metrics.count(Counter::PoolClosedByServer);
-            self.unlist(target, key.slot);
-            self.remove(key, 0, now, metrics);
+            if idle.end.ready.is_readable() || idle.end.ready.is_failed() {
+                let since = idle.since;
+                self.unlist(target, key.slot);
+                self.ended_idle(key, target, now.since(since), now, metrics);
+            }
         }
         Concerns::Nobody
     }
@@ -246,6 +288,13 @@ impl Pool {
             self.places = Slab::new();
             self.idle = HashMap::new();
         }
+    }
+
+    /// Its server has closed it, or has spoken unasked.
+    fn ended_idle(&mut self, key: Key, target: Target, idled: Duration, now: Moment, metrics: &mut Metrics) {
+        metrics.count(Counter::PoolClosedByServer);
+        self.patience.closed(&target, idled, now);
+        self.remove(key, 0, now, metrics);
     }
 
     fn place(&mut self, key: Key) -> Option<&mut Place> {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | what is known of a name, and for how long? | this file, `entry` |
 //! | which names are kept? | `names` |
+//! | whose name is looked up next? | `places`, `share` |
 //! | which names are asked for, and what do both families' answers come to? | `lookup` |
 //! | which server is asked next? | `query` |
 //! | what does a reply say? | `message`, `name` |
@@ -23,31 +24,31 @@ mod message;
 mod name;
 mod names;
 mod order;
+mod places;
 mod query;
 mod running;
+mod share;
 mod socket;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::Registry;
 
 pub use failure::Failure;
 pub use names::NameId;
+pub use share::Client;
 
 use conf::Conf;
 use entry::Entry;
 use files::Watched;
 use hosts::Hosts;
-use lookup::Lookup;
 use names::Names;
-use query::Plan;
-use running::{MOST_GUEST_LOOKUPS, MOST_LOOKUPS, Numbers, Running};
+use places::Waiting;
+use running::{Numbers, Running};
 
-/// A server that kept silent is asked after the others for so long: a dead one costs one time-out, not one a lookup.
-const SHUN: Duration = Duration::from_secs(30);
 /// Bytes of resolv.conf that are read; the rest is left out, with a warning.
 const LARGEST_CONF: u64 = 64 << 10;
 /// Bytes of the hosts file that are read; the rest is left out, with a warning.
@@ -116,8 +117,12 @@ pub struct Counters {
     pub timeouts: u64,
     /// Clients' names that were forgotten for others.
     pub guests_forgotten: u64,
+    /// Of these, names whose lookup was under way, and had to end as too many were.
+    pub guests_displaced: u64,
     /// Clients' names that were not taken: too many others were being looked up.
     pub guests_refused: u64,
+    /// Times that the lookup of a client's name let another one by, to go on later.
+    pub guests_paused: u64,
 }
 
 /// Keeps names and their addresses. It never blocks, but for a look at two small local files.
@@ -129,12 +134,15 @@ pub struct Resolver {
     hosts_file: Watched,
     hosts: Hosts,
     names: Names,
-    /// At most [`MOST_LOOKUPS`] places.
+    /// At most [`running::MOST_LOOKUPS`] places.
     running: Vec<Option<Running>>,
     /// Configured names whose lookup waits for a place: only while there is none.
     queue: VecDeque<NameId>,
-    /// Clients' names, which wait behind `queue`: only while they have all places that they may have.
-    guest_queue: VecDeque<NameId>,
+    /// Clients' names, in the order in which they came; at most [`names::MOST_GUESTS`]. Some wait only while these have
+    /// all places that they may have.
+    waiting: VecDeque<Waiting>,
+    /// When the lookup of a client's name has to let another one by.
+    turn_ends: Option<Instant>,
     settled: VecDeque<NameId>,
     /// Servers that kept silent, and until when they are asked last. At most one entry a server of resolv.conf.
     shunned: Vec<(SocketAddr, Instant)>,
@@ -155,7 +163,8 @@ impl Resolver {
             names: Names::default(),
             running: Vec::new(),
             queue: VecDeque::new(),
-            guest_queue: VecDeque::new(),
+            waiting: VecDeque::new(),
+            turn_ends: None,
             settled: VecDeque::new(),
             shunned: Vec::new(),
             rotation: 0,
@@ -172,18 +181,28 @@ impl Resolver {
         self.names.configured(host)
     }
 
-    /// What `host` stands for that a client sent: a name, or an address, in brackets or not. Of such names 1,024 are kept:
-    /// for a further one that is forgotten which was asked for least recently, never one that is being looked up. A
-    /// known name costs a hash, and no allocation where it is in lower case.
+    /// What `host`, as `client` sent it, stands for: a name, or an address, in brackets or not. Of such names 1,024 are
+    /// kept. For a further one the name is forgotten that was asked for least recently, but never one that is being
+    /// looked up or was in the last 100 ms; where all are, the client gives one up for whom the most wait. A known name
+    /// costs a hash, and no allocation where it is in lower case.
     ///
     /// # Errors
     ///
-    /// [`Failure::BadName`] where it is no host name, [`Failure::TooManyNames`] while all 1,024 are being looked up.
-    pub fn guest(&mut self, host: &str, now: Instant) -> Result<Guest, Failure> {
-        match entry::literal(host) {
-            Some(address) => Ok(Guest::Address(address)),
-            None => self.names.guest(host, now, &mut self.counters).map(Guest::Name),
+    /// [`Failure::BadName`] where it is no host name, [`Failure::TooManyNames`] where none of the 1,024 may be forgotten.
+    pub fn guest(&mut self, host: &str, client: Client, now: Instant) -> Result<Guest, Failure> {
+        if let Some(address) = entry::literal(host) {
+            return Ok(Guest::Address(address));
         }
+        let mut known = self.names.guest(host, client, now, &mut self.counters);
+        if known == Err(Failure::TooManyNames) && self.make_room(client, now) {
+            known = self.names.guest(host, client, now, &mut self.counters);
+        }
+        match known {
+            Ok(id) => self.asks_too(id, client, now),
+            Err(Failure::TooManyNames) => self.counters.guests_refused += 1,
+            Err(_) => {}
+        }
+        known.map(Guest::Name)
     }
 
     /// The host that `id` stands for; nothing where it was forgotten.
@@ -228,7 +247,7 @@ impl Resolver {
     pub fn next_deadline(&self) -> Option<Instant> {
         let entry = |running: &Running| self.names.get(running.name)?.patience();
         let both = |running: &Running| [running.lookup.deadline(), entry(running)];
-        self.running.iter().flatten().flat_map(both).flatten().min()
+        self.running.iter().flatten().flat_map(both).chain([self.turn_ends]).flatten().min()
     }
 
     /// Time passed.
@@ -246,8 +265,8 @@ impl Resolver {
         self.fill(now, registry);
     }
 
-    /// A name that was [`Answer::Pending`] and is no more: ask for it again. Call until `None`, after each
-    /// [`Resolver::ready`] and [`Resolver::expire`].
+    /// A name that was [`Answer::Pending`] and is no more: ask for it again. Call until `None`, before the loop waits for events:
+    /// each of the calls above may settle names.
     pub fn settled(&mut self) -> Option<NameId> {
         self.settled.pop_front()
     }
@@ -281,106 +300,11 @@ impl Resolver {
             return;
         }
         entry.queued();
-        if entry.guest {
-            self.guest_queue.push_back(id)
+        if entry.client.is_some() {
+            self.waiting.push_back(Waiting::new(id));
         } else {
-            self.queue.push_back(id)
+            self.queue.push_back(id);
         }
-        // With a place free its queue was empty, so that only this lookup begins here.
         self.fill(now, registry);
-    }
-
-    /// Begins lookups while there are places.
-    fn fill(&mut self, now: Instant, registry: &Registry) {
-        while let Some(place) = self.free_place()
-            && let Some(id) = self.next_queued()
-        {
-            let Some(entry) = self.names.get_mut(id) else { continue };
-            entry.begins(now);
-            let (candidates, guest) = (self.conf.candidates(&entry.host), entry.guest);
-            let lookup = Lookup::new(candidates, self.plan(now), now);
-            self.counters.lookups += 1;
-            if let Some(slot) = self.running.get_mut(place) {
-                *slot = Some(Running::new(id, guest, lookup));
-            }
-            self.drive(place, now, registry);
-        }
-    }
-
-    fn next_queued(&mut self) -> Option<NameId> {
-        if let Some(id) = self.queue.pop_front() {
-            return Some(id);
-        }
-        let guests = self.running.iter().flatten().filter(|running| running.guest).count();
-        if guests < MOST_GUEST_LOOKUPS { self.guest_queue.pop_front() } else { None }
-    }
-
-    fn free_place(&mut self) -> Option<usize> {
-        let free = self.running.iter().position(Option::is_none);
-        if free.is_none() && self.running.len() < MOST_LOOKUPS {
-            self.running.push(None);
-            return Some(self.running.len() - 1);
-        }
-        free
-    }
-
-    fn plan(&mut self, now: Instant) -> Plan {
-        let mut servers = self.conf.servers.clone();
-        if self.conf.rotate {
-            let by = self.rotation % servers.len().max(1);
-            servers.rotate_left(by);
-            self.rotation = self.rotation.wrapping_add(1);
-        }
-        self.shunned.retain(|&(_, until)| now < until);
-        servers.sort_by_key(|server| self.shunned.iter().any(|(shunned, _)| shunned == server));
-        Plan {
-            servers,
-            timeout: self.conf.timeout,
-            attempts: self.conf.attempts,
-            tcp: self.conf.tcp,
-            no_aaaa: self.conf.no_aaaa,
-            id: crate::sys::random::bits16,
-        }
-    }
-
-    /// Lets the lookup at `place` do what it wants to, and takes what it has found.
-    fn drive(&mut self, place: usize, now: Instant, registry: &Registry) {
-        let Some(slot) = self.running.get_mut(place) else { return };
-        let Some(running) = slot else { return };
-        running.drive(place, &mut self.numbers, now, registry);
-        let name = running.name;
-        let Some(entry) = self.names.get_mut(name) else { return };
-        if let Some(found) = running.lookup.found() {
-            entry.ends(found, now);
-            if let Some(running) = slot.take() {
-                self.record(&running.lookup, now);
-                running.close(registry);
-            }
-            self.wake(name);
-        } else if let Some(found) = running.lookup.early(now) {
-            entry.learns(&found, now);
-            self.wake(name);
-        }
-    }
-
-    fn record(&mut self, lookup: &Lookup, now: Instant) {
-        let (tally, silent) = lookup.record();
-        self.counters.queries += tally.queries;
-        self.counters.queries_over_tcp += tally.over_tcp;
-        self.counters.foreign_replies += tally.foreign;
-        self.counters.timeouts += tally.timeouts;
-        self.counters.failed += u64::from(matches!(lookup.found(), Some(lookup::Found::Nothing { .. })));
-        for (place, server) in lookup.plan().servers.iter().enumerate() {
-            if silent >> place & 1 == 1 && self.conf.servers.contains(server) {
-                self.shunned.retain(|(shunned, _)| shunned != server);
-                self.shunned.push((*server, now + SHUN));
-            }
-        }
-    }
-
-    fn wake(&mut self, id: NameId) {
-        if self.names.get_mut(id).is_some_and(Entry::woken) {
-            self.settled.push_back(id);
-        }
     }
 }

@@ -6,6 +6,7 @@
 //! comparisons of paths.
 
 mod asked;
+mod judge;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use std::ops::ControlFlow;
 
 pub use asked::Asked;
 use asked::{Host, HostBuffer, Place};
+pub use judge::{Case, Goal, Refusal};
 
 use crate::config::{Config, Entry, PathMatch, Route};
 

@@ -2,9 +2,12 @@
 
 #![allow(unsafe_code)]
 
+pub mod child;
+pub mod cpu;
 pub mod features;
 pub mod interface;
 pub mod limits;
+pub mod notify;
 pub mod pipe;
 pub mod process;
 pub mod random;

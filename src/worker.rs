@@ -8,6 +8,8 @@ mod drain;
 mod report;
 mod start;
 
+pub use self::report::LAST_WORD;
+
 use crate::admin::Admin;
 use crate::base::time::{Clock, Moment};
 use crate::base::token::{Key, Source};
@@ -19,15 +21,18 @@ use crate::flow::{Next, Side};
 use crate::kit::Kit;
 use crate::listener::Listener;
 use crate::pool::Concerns;
-use crate::sys::{self};
+use crate::sys;
+use crate::sys::notify::Manager;
 use crate::worker::accept::Accepting;
 use mio::event::Event;
 use mio::{Events, Poll};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// Events taken from the kernel at once. 64 costs a little more CPU per request than 1,024, which cost 12 KiB.
@@ -37,6 +42,17 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// How long a stdout that does not take the last lines of the access log may hold up the end.
 const LAST_LINES: Duration = Duration::from_millis(200);
+
+/// What a supervisor gives a worker of its own.
+#[derive(Debug)]
+pub struct Post {
+    /// It asks here, as a client of the admin server; its end is the supervisor's end.
+    pub control: UnixStream,
+    /// Where the last totals go, as a scrape.
+    pub last_words: File,
+    /// How many workers share the work.
+    pub of: usize,
+}
 
 /// One single-threaded proxy.
 pub struct Worker {
@@ -54,6 +70,9 @@ pub struct Worker {
     /// The admin server has more to do than one turn.
     admin_is_busy: bool,
     signals: Signals,
+    /// Where the supervisor finds the last totals.
+    last_words: Option<File>,
+    manager: Manager,
     /// Set by SIGTERM: when the rest is closed.
     draining: Option<Moment>,
     /// Set by a second signal.
@@ -73,30 +92,50 @@ impl Worker {
         &self.admin_addrs
     }
 
+    /// What to tell the service manager.
+    pub fn manager(&self) -> &Manager {
+        &self.manager
+    }
+
     /// Serves until a signal ends it. The error is one line for the user.
     pub fn run(&mut self) -> Result<(), String> {
         let mut events = Events::with_capacity(EVENTS);
-        loop {
-            match self.poll.poll(&mut events, self.time_to_wait()) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                    return Err(format!("cannot wait for events: {error}"));
-                }
-                _ => self.read_clock(),
+        while !self.turn(&mut events)? {}
+        self.kit.access_log.finish(LAST_LINES);
+        self.leave_last_words();
+        Ok(())
+    }
+
+    /// One turn of the loop: waits for something to do, and does it. True: a signal has ended it. `run` for those who
+    /// measure a turn.
+    pub fn turn(&mut self, events: &mut Events) -> Result<bool, String> {
+        match self.poll.poll(events, self.time_to_wait()) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                return Err(format!("cannot wait for events: {error}"));
             }
-            for event in &events {
-                self.mark(event);
-            }
-            self.accept();
-            self.serve();
-            self.expire();
-            self.kit.access_log.flush(self.kit.instant);
-            self.admin_is_busy = self.serve_admin();
-            self.trim_when_quiet(events.is_empty());
-            if self.is_over() {
-                self.kit.access_log.finish(LAST_LINES);
-                return Ok(());
-            }
+            _ => self.read_clock(),
         }
+        for event in &*events {
+            self.mark(event);
+        }
+        self.accept();
+        self.serve();
+        self.expire();
+        self.kit.access_log.flush(self.kit.instant);
+        self.admin_is_busy = self.serve_admin();
+        self.manager.beat(self.kit.instant);
+        if self.admin.lost_supervisor() {
+            self.outlive_supervisor();
+        }
+        // Who asks for totals every second keeps no memory from going back.
+        let is_of_admin = |event: &Event| matches!(Source::of(event.token()), Source::Admin(_));
+        self.trim_when_quiet(events.iter().all(is_of_admin));
+        Ok(self.is_over())
+    }
+
+    /// What its flows borrow, for those who measure a part of a turn.
+    pub fn kit(&mut self) -> &mut Kit {
+        &mut self.kit
     }
 
     fn read_clock(&mut self) {
@@ -117,6 +156,7 @@ impl Worker {
             self.admin.next_deadline(),
             self.kit.resolver.next_deadline(),
             self.kit.access_log.next_deadline(),
+            self.manager.next_deadline(),
         ];
         for instant in others.into_iter().flatten() {
             next = next.min(self.clock.moment(instant));
@@ -139,11 +179,14 @@ impl Worker {
             }
             Source::Resolver(number) => {
                 self.kit.resolver.ready(number, self.kit.instant, &self.kit.registry);
+                // Whoever waits is served in this turn of the loop.
                 self.wake_resolved();
             }
             Source::Signal => self.take_signals(),
             Source::AccessLog => self.kit.access_log.ready(),
             Source::Pooled(key) => self.mark_pooled(key, event),
+            // Only a supervisor has any.
+            Source::Worker(_) => {}
         }
     }
 
@@ -218,8 +261,9 @@ impl Worker {
         }
         if self.kit.resolver.next_deadline().is_some_and(|at| at <= self.kit.instant) {
             self.kit.resolver.expire(self.kit.instant, &self.kit.registry);
-            self.wake_resolved();
         }
+        // A flow's question may settle the names of others.
+        self.wake_resolved();
         if self.admin.next_deadline().is_some_and(|at| at <= self.kit.instant) {
             self.admin.expire(self.kit.instant);
             // It may accept again.
@@ -244,11 +288,11 @@ impl Worker {
     }
 
     /// A burst is over: what it needed goes back.
-    fn trim_when_quiet(&mut self, no_event_came: bool) {
+    fn trim_when_quiet(&mut self, is_quiet: bool) {
         if self.trim_at == Moment::NEVER {
             return;
         }
-        if !no_event_came || !self.queue.is_empty() {
+        if !is_quiet || !self.queue.is_empty() {
             self.trim_at = self.kit.now.plus(QUIET);
         }
         if self.kit.now < self.trim_at {

@@ -91,9 +91,8 @@ GET http://www.example.com/v1?q
 
 #[test]
 fn several_questions_and_1_where_one_takes_no_route() {
-    let asked =
-        ["--explain", "TLS www.example.com", "--explain", "OPTIONS *", "--explain", "CONNECT x.test:1"];
-    let said = explain(FILE, &asked);
+    let asked = ["TLS www.example.com", "OPTIONS *", "CONNECT x.test:1", "TLS"];
+    let said = explain(FILE, &asked.map(|question| ["--explain", question]).concat());
     let expected = "\
 TLS www.example.com
   route \"port\" (FILE:36)
@@ -103,7 +102,9 @@ TLS www.example.com
 OPTIONS *
   no route: original destination, or 404 where there is none
 CONNECT x.test:1
-  no route: original destination, or 404 where there is none
+  no route: original destination, or x.test:1 where there is none
+TLS
+  no route: original destination, or a reset where there is none
 ";
     assert_eq!((said.code, said.stderr.as_str(), said.stdout.as_str()), (Some(1), "", expected));
 }

@@ -18,6 +18,8 @@ mod answers;
 mod clients;
 #[path = "proxy/edits.rs"]
 mod edits;
+#[path = "proxy/lookups.rs"]
+mod lookups;
 #[path = "proxy/loops.rs"]
 mod loops;
 #[path = "proxy/programs.rs"]

@@ -12,6 +12,7 @@ use simple_dns::RCODE;
 use wayside::resolve::Failure;
 
 #[path = "resolver/responder.rs"]
+#[allow(dead_code)]
 mod responder;
 
 use responder::{Asked, Bench, Responder, Say};

@@ -1,5 +1,7 @@
 //! Every table of `tests/routes/`, asked of live traffic: what the router says is where a request goes.
 
+#[path = "routed/judged.rs"]
+mod judged;
 #[path = "routed/peers.rs"]
 mod peers;
 mod support;

@@ -32,10 +32,10 @@ fn the_program() {
     // Behind what the test runner has begun to say.
     println!();
     let action = cli::parse(words, std::env::vars_os());
-    let Ok(Action::Run(sources)) = action else { panic!("{action:?}") };
-    let loaded = config::load(sources).expect("a configuration");
+    let Ok(Action::Run(sources, command)) = action else { panic!("{action:?}") };
+    let loaded = config::load(sources.clone()).expect("a configuration");
     let taken = allocation_counter::measure(|| {
-        commands::run::run(loaded.config);
+        commands::run::run(loaded, sources, command);
     });
     println!("{TAKEN}{}", taken.count_total);
 }

@@ -242,10 +242,10 @@ fn begun(head: &mut Vec<u8>, bytes: &[u8]) -> io::Result<Option<usize>> {
         return Err(io::Error::new(ErrorKind::InvalidData, format!("an answer of {line}")));
     }
     let lengths = text.lines().filter_map(|line| line.split_once(':'));
-    let length = lengths
+    let mut length = lengths
         .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
         .map(|(_, value)| value.trim());
-    let length: usize = length.last().and_then(|length| length.parse().ok()).ok_or(ErrorKind::InvalidData)?;
+    let length: usize = length.next_back().and_then(|length| length.parse().ok()).ok_or(ErrorKind::InvalidData)?;
     let rest = (end + 4).saturating_add(length).checked_sub(head.len()).ok_or(ErrorKind::InvalidData)?;
     Ok(Some(rest))
 }

@@ -1,13 +1,14 @@
 //! Writes answers: small ones at once, `/metrics` and lists in slices.
 
 use std::io::Write as _;
+use std::rc::Rc;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::Subject;
 use super::list::Walk;
 use super::request::{Page, Refusal, Request};
+use super::{Made, Subject};
 use crate::metrics::Scrape;
 
 /// About so much is rendered in one step, before compression.
@@ -32,6 +33,8 @@ pub(super) struct Answer {
 enum Body {
     Metrics(Box<Scrape>),
     List(Walk),
+    /// Made elsewhere, and how much of it is rendered.
+    Text(Rc<[u8]>, usize),
 }
 
 /// Writes the head, and the body where it is short. `gzip`: a compressor may be had.
@@ -39,6 +42,7 @@ pub(super) fn begin(
     request: &Request,
     gzip: bool,
     subject: &dyn Subject,
+    made: Made,
     out: &mut Vec<u8>,
 ) -> Option<Answer> {
     match request.page {
@@ -48,9 +52,9 @@ pub(super) fn begin(
         Ok(Page::Ready) if subject.ready() => small(request, "200 OK", "ready\n", out),
         Ok(Page::Ready) => small(request, "503 Service Unavailable", "not ready\n", out),
         Ok(Page::Metrics) => {
-            return stream(request, gzip, "text/plain; version=0.0.4; charset=utf-8", subject, out);
+            return stream(request, gzip, "text/plain; version=0.0.4; charset=utf-8", subject, made, out);
         }
-        Ok(Page::List(_)) => return stream(request, gzip, "application/json", subject, out),
+        Ok(Page::List(_)) => return stream(request, gzip, "application/json", subject, made, out),
     }
     None
 }
@@ -83,6 +87,7 @@ fn stream(
     gzip: bool,
     kind: &str,
     subject: &dyn Subject,
+    made: Made,
     out: &mut Vec<u8>,
 ) -> Option<Answer> {
     let gzip = gzip && request.gzip;
@@ -93,9 +98,10 @@ fn stream(
     if request.head_only {
         return None;
     }
-    let body = match request.page {
-        Ok(Page::Metrics) => Body::Metrics(Box::new(Scrape::new(subject.metrics()))),
-        Ok(Page::List(list)) => Body::List(Walk::new(list)),
+    let body = match (made, request.page) {
+        (Made::Text(text), _) => Body::Text(text, 0),
+        (_, Ok(Page::Metrics)) => Body::Metrics(Box::new(Scrape::new(subject.metrics()))),
+        (_, Ok(Page::List(list))) => Body::List(Walk::new(list)),
         _ => return None,
     };
     let gzip = gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
@@ -123,6 +129,13 @@ impl Answer {
         let more = match &mut self.body {
             Body::Metrics(scrape) => scrape.next(subject.metrics(), plain, SLICE),
             Body::List(walk) => walk.next(subject, plain, SLICE),
+            Body::Text(text, at) => {
+                let rest = text.get(*at..).unwrap_or_default();
+                let slice = rest.get(..SLICE).unwrap_or(rest);
+                plain.extend_from_slice(slice);
+                *at += slice.len();
+                slice.len() < rest.len()
+            }
         };
         match &mut self.gzip {
             None => chunk(out, plain, self.chunked),

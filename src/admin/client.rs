@@ -9,7 +9,7 @@ use mio::net::TcpStream;
 
 use super::answer::{self, Answer};
 use super::request::{self, Input, MAX_HEAD};
-use super::{Subject, Turn};
+use super::{Made, Subject, Turn};
 
 /// A whole request head has to come within this, from the connection's beginning or the head's first byte.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -61,6 +61,11 @@ pub(super) struct Client {
     lingering: bool,
     /// At least one request was answered.
     served: bool,
+    /// It is the process that started this one.
+    pub(super) is_supervisor: bool,
+    /// What it waits for is made elsewhere.
+    waiting: bool,
+    ticket: Option<u64>,
     /// When it last got further, in the sense of the time-outs.
     since: Instant,
 }
@@ -82,6 +87,9 @@ impl Client {
             last: false,
             lingering: false,
             served: false,
+            is_supervisor: false,
+            waiting: false,
+            ticket: None,
             since: now,
         }
     }
@@ -101,7 +109,11 @@ impl Client {
 
     /// No answer is owed: it may be closed without harm.
     pub(super) fn is_idle(&self) -> bool {
-        self.answer.is_none() && self.pending() == 0
+        self.answer.is_none() && self.pending() == 0 && !self.waiting
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting
     }
 
     /// The bytes of buffers that it holds.
@@ -118,14 +130,16 @@ impl Client {
         self.since
     }
 
-    pub(super) fn deadline(&self) -> Instant {
+    /// `None`: it may take its time.
+    pub(super) fn deadline(&self) -> Option<Instant> {
         let timeout = match () {
+            () if self.is_supervisor => return None,
             () if self.lingering => LINGER_TIMEOUT,
             () if !self.is_idle() => STALL_TIMEOUT,
             () if self.served && self.input.is_empty() => KEEP_TIMEOUT,
             () => HEAD_TIMEOUT,
         };
-        self.since + timeout
+        Some(self.since + timeout)
     }
 
     /// One step: at most one read, one slice of an answer and one write.
@@ -165,12 +179,22 @@ impl Client {
             }
             Input::Request(request) => {
                 turn.spend(REQUEST_COST);
+                let made = match request.report() {
+                    Some(report) => subject.elsewhere(report, &mut self.ticket),
+                    None => Made::Here,
+                };
+                self.waiting = matches!(made, Made::Later);
+                if self.waiting {
+                    self.since = now;
+                    return Step::Wait;
+                }
+                self.ticket = None;
                 self.last = !request.keep_alive;
                 self.input.drain(..request.length.min(self.input.len()));
                 if request.page == Ok(request::Page::Metrics) && !request.head_only {
                     turn.refresh(now, subject);
                 }
-                self.answer = answer::begin(&request, turn.gzip, subject, &mut self.output);
+                self.answer = answer::begin(&request, turn.gzip, subject, made, &mut self.output);
             }
         }
         (self.served, self.since) = (true, now);

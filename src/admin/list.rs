@@ -6,13 +6,33 @@ use super::{Connection, Endpoint, Subject};
 
 /// What is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum List {
+pub enum List {
+    /// Each live connection.
     Connections,
+    /// Each address of each backend set.
     Backends,
+    /// The targets whose server spoke before the client.
     ServerFirst,
 }
 
 impl List {
+    /// All of them.
+    pub const ALL: [List; 3] = [List::Connections, List::Backends, List::ServerFirst];
+
+    /// Where it is.
+    pub fn path(self) -> &'static str {
+        match self {
+            List::Connections => "/connections",
+            List::Backends => "/backends",
+            List::ServerFirst => "/server-first",
+        }
+    }
+
+    /// What stands before and after the items, which have a line each, with `,` between them.
+    pub fn frame(self, is_empty: bool) -> (String, &'static str) {
+        (format!("{{\"{}\":[\n", self.name()), if is_empty { "]}\n" } else { "\n]}\n" })
+    }
+
     /// The only member of the object.
     fn name(self) -> &'static str {
         match self {
@@ -49,11 +69,11 @@ impl Walk {
     pub(super) fn next(&mut self, subject: &dyn Subject, out: &mut Vec<u8>, budget: usize) -> bool {
         let full = out.len().saturating_add(budget);
         if self.place == 0 && !self.begun {
-            out.extend_from_slice(format!("{{\"{}\":[\n", self.list.name()).as_bytes());
+            out.extend_from_slice(self.list.frame(true).0.as_bytes());
         }
         while out.len() < full {
             let Some((place, item)) = self.list.item(subject, self.place) else {
-                out.extend_from_slice(if self.begun { b"\n]}\n" } else { b"]}\n" });
+                out.extend_from_slice(self.list.frame(!self.begun).1.as_bytes());
                 return false;
             };
             if self.begun {

@@ -1,5 +1,6 @@
 //! Reads a request head, as far as the admin server needs it.
 
+use super::Report;
 use super::list::List;
 
 /// The longest request head; a longer one is answered with 431. Also the most that a client's input buffer holds.
@@ -40,6 +41,17 @@ pub(super) struct Request {
     pub(super) gzip: bool,
     /// How long its head is.
     pub(super) length: usize,
+}
+
+impl Request {
+    /// The page, where it is one that may be made elsewhere.
+    pub(super) fn report(&self) -> Option<Report> {
+        match self.page {
+            Ok(Page::Metrics) if !self.head_only => Some(Report::Metrics),
+            Ok(Page::List(list)) if !self.head_only => Some(Report::List(list)),
+            _ => None,
+        }
+    }
 }
 
 /// What the input holds.
@@ -117,10 +129,10 @@ fn page_of(target: &str) -> Result<Page, Refusal> {
         "/metrics" => Ok(Page::Metrics),
         "/ready" => Ok(Page::Ready),
         "/live" => Ok(Page::Live),
-        "/connections" => Ok(Page::List(List::Connections)),
-        "/backends" => Ok(Page::List(List::Backends)),
-        "/server-first" => Ok(Page::List(List::ServerFirst)),
-        _ => Err(Refusal::NotFound),
+        path => {
+            let list = List::ALL.into_iter().find(|list| list.path() == path);
+            list.map(Page::List).ok_or(Refusal::NotFound)
+        }
     }
 }
 

@@ -9,9 +9,13 @@ const SMALL: usize = 4 * 1024;
 const KEEP_LARGE: usize = 16;
 const KEEP_SMALL: usize = 64;
 
-/// Bytes on their way, in a buffer of the pool.
+/// Bytes on their way, in a buffer of the pool. One pointer: every connection has room for two, and hardly any uses it.
 #[derive(Debug)]
-pub struct Held {
+pub struct Held(Box<Slot>);
+
+/// A buffer, and which part of it waits.
+#[derive(Debug)]
+struct Slot {
     buffer: Box<[u8]>,
     start: u32,
     end: u32,
@@ -20,30 +24,39 @@ pub struct Held {
 impl Held {
     /// The bytes that wait.
     pub fn bytes(&self) -> &[u8] {
-        self.buffer.get(self.start as usize..self.end as usize).unwrap_or_default()
+        self.0.buffer.get(self.0.start as usize..self.0.end as usize).unwrap_or_default()
     }
 
     /// How many bytes wait.
     pub fn len(&self) -> usize {
-        (self.end - self.start) as usize
+        (self.0.end - self.0.start) as usize
     }
 
     /// Whether none does.
     pub fn is_empty(&self) -> bool {
-        self.start == self.end
+        self.0.start == self.0.end
     }
 
     /// The first `count` bytes have gone.
     pub fn consume(&mut self, count: usize) {
-        self.start = self.end.min(self.start.saturating_add(u32::try_from(count).unwrap_or(u32::MAX)));
+        let slot = &mut *self.0;
+        slot.start = slot.end.min(slot.start.saturating_add(u32::try_from(count).unwrap_or(u32::MAX)));
+    }
+
+    fn with_capacity(capacity: usize) -> Held {
+        Held(Box::new(Slot { buffer: vec![0; capacity].into_boxed_slice(), start: 0, end: 0 }))
+    }
+
+    fn capacity(&self) -> usize {
+        self.0.buffer.len()
     }
 }
 
 /// The pool.
 #[derive(Debug)]
 pub struct Buffers {
-    small: Vec<Box<[u8]>>,
-    large: Vec<Box<[u8]>>,
+    small: Vec<Held>,
+    large: Vec<Held>,
     held: usize,
     budget: usize,
 }
@@ -67,28 +80,30 @@ impl Buffers {
 
     /// Keeps `bytes`: at most [`READ_SIZE`] from one read, more only where strict observation had held some back.
     pub fn hold(&mut self, bytes: &[u8]) -> Held {
-        let mut buffer = if bytes.len() <= SMALL {
-            self.small.pop().unwrap_or_else(|| vec![0; SMALL].into_boxed_slice())
+        let mut held = if bytes.len() <= SMALL {
+            self.small.pop().unwrap_or_else(|| Held::with_capacity(SMALL))
         } else if bytes.len() <= READ_SIZE {
-            self.large.pop().unwrap_or_else(|| vec![0; READ_SIZE].into_boxed_slice())
+            self.large.pop().unwrap_or_else(|| Held::with_capacity(READ_SIZE))
         } else {
-            vec![0; bytes.len()].into_boxed_slice()
+            Held::with_capacity(bytes.len())
         };
-        self.held += buffer.len();
-        buffer[..bytes.len()].copy_from_slice(bytes);
-        Held { buffer, start: 0, end: bytes.len() as u32 }
+        self.held += held.capacity();
+        let slot = &mut *held.0;
+        slot.buffer[..bytes.len()].copy_from_slice(bytes);
+        (slot.start, slot.end) = (0, bytes.len() as u32);
+        held
     }
 
     /// Takes a buffer back.
     pub fn give_back(&mut self, held: Held) {
-        self.held = self.held.saturating_sub(held.buffer.len());
-        let (pool, keep) = if held.buffer.len() == SMALL {
+        self.held = self.held.saturating_sub(held.capacity());
+        let (pool, keep) = if held.capacity() == SMALL {
             (&mut self.small, KEEP_SMALL)
         } else {
             (&mut self.large, KEEP_LARGE)
         };
-        if pool.len() < keep && held.buffer.len() <= READ_SIZE {
-            pool.push(held.buffer);
+        if pool.len() < keep && held.capacity() <= READ_SIZE {
+            pool.push(held);
         }
     }
 

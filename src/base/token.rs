@@ -1,6 +1,6 @@
 //! Names of event sources, packed into mio's `Token`.
 //!
-//! Three bits say what kind of source it is; a flow's token carries its slot and a generation besides, so that
+//! Four bits say what kind of source it is; a flow's token carries its slot and a generation besides, so that
 //! an event left over from a flow that is gone never reaches the one that took its slot.
 
 use mio::Token;
@@ -15,8 +15,8 @@ pub struct Key {
 }
 
 impl Key {
-    /// A generation fits into 29 bits.
-    pub const GENERATIONS: u32 = 1 << 29;
+    /// A generation fits into 28 bits.
+    pub const GENERATIONS: u32 = 1 << 28;
 }
 
 /// Where an event comes from.
@@ -38,10 +38,12 @@ pub enum Source {
     AccessLog,
     /// A connection of the pool's, whoever has it.
     Pooled(Key),
+    /// A worker of the supervisor's, by its number.
+    Worker(usize),
 }
 
 impl Source {
-    /// The token to register with. Numbers above 2^61 lose their high bits.
+    /// The token to register with. Numbers above 2^60 lose their high bits.
     pub fn token(self) -> Token {
         let (kind, payload) = match self {
             Source::Client(key) => (0, pack(key)),
@@ -52,14 +54,15 @@ impl Source {
             Source::Signal => (5, 0),
             Source::AccessLog => (6, 0),
             Source::Pooled(key) => (7, pack(key)),
+            Source::Worker(number) => (8, number),
         };
-        Token((payload << 3) | kind)
+        Token((payload << 4) | kind)
     }
 
     /// The source that `token` was made from.
     pub fn of(token: Token) -> Source {
-        let payload = token.0 >> 3;
-        match token.0 & 7 {
+        let payload = token.0 >> 4;
+        match token.0 & 15 {
             0 => Source::Client(unpack(payload)),
             1 => Source::Upstream(unpack(payload)),
             2 => Source::Listener(payload),
@@ -67,7 +70,8 @@ impl Source {
             4 => Source::Resolver(payload),
             5 => Source::Signal,
             6 => Source::AccessLog,
-            _ => Source::Pooled(unpack(payload)),
+            7 => Source::Pooled(unpack(payload)),
+            _ => Source::Worker(payload),
         }
     }
 }
@@ -100,6 +104,7 @@ mod tests {
             Source::Signal,
             Source::AccessLog,
             Source::Pooled(last),
+            Source::Worker(5),
         ] {
             assert_eq!(Source::of(source.token()), source);
         }

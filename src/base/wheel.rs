@@ -12,17 +12,41 @@ const SLOTS: usize = 1024;
 /// One slot's time, in microseconds: no timer here needs better than 8 ms.
 const TICK_MICROS: u64 = 8_000;
 
-/// A wheel of 1,024 slots of 8 ms.
+/// Entries that are worth their memory while there are fewer.
+const FEW: usize = 1024;
+/// The end of a list.
+const NONE: u32 = u32::MAX;
+
+/// A wheel of 1,024 slots of 8 ms. Its memory is that of the entries it has, wherever they stand.
 pub struct Wheel {
-    slots: Vec<Vec<(Key, Moment)>>,
+    /// Each slot's entries are a list in `entries`: here it begins.
+    first: Box<[u32; SLOTS]>,
+    entries: Vec<Entry>,
+    /// The list of those that are free.
+    free: u32,
+    /// How many are not.
+    count: usize,
     occupied: [u64; SLOTS / 64],
     /// All slots up to this tick are empty.
     passed: u64,
 }
 
+#[derive(Clone, Copy)]
+struct Entry {
+    key: Key,
+    next: u32,
+}
+
 impl Default for Wheel {
     fn default() -> Self {
-        Wheel { slots: (0..SLOTS).map(|_| Vec::new()).collect(), occupied: [0; SLOTS / 64], passed: 0 }
+        Wheel {
+            first: Box::new([NONE; SLOTS]),
+            entries: Vec::new(),
+            free: NONE,
+            count: 0,
+            occupied: [0; SLOTS / 64],
+            passed: 0,
+        }
     }
 }
 
@@ -41,7 +65,20 @@ impl Wheel {
         }
         *armed = comes_out;
         let slot = slot_of(tick);
-        self.slots[slot].push((key, comes_out));
+        let entry = Entry { key, next: self.first[slot] };
+        self.first[slot] = match self.entries.get_mut(self.free as usize) {
+            Some(free) => {
+                let place = self.free;
+                self.free = free.next;
+                *free = entry;
+                place
+            }
+            None => {
+                self.entries.push(entry);
+                (self.entries.len() - 1) as u32
+            }
+        };
+        self.count += 1;
         self.occupied[slot / 64] |= 1 << (slot % 64);
     }
 
@@ -60,11 +97,32 @@ impl Wheel {
                 continue;
             }
             self.occupied[slot / 64] &= !(1 << (slot % 64));
-            for (key, comes_out) in self.slots[slot].drain(..) {
-                fire(key, comes_out);
+            let mut place = std::mem::replace(&mut self.first[slot], NONE);
+            while let Some(entry) = self.entries.get_mut(place as usize) {
+                fire(entry.key, Moment::from_micros(tick * TICK_MICROS));
+                let next = std::mem::replace(&mut entry.next, self.free);
+                self.free = std::mem::replace(&mut place, next);
+                self.count -= 1;
             }
-            // A burst's slot would otherwise keep its memory for ever.
-            self.slots[slot].shrink_to(64);
+        }
+        // Once a round, and with the last entry: a burst would otherwise keep its memory for ever.
+        let is_round = first / SLOTS as u64 != (first + steps) / SLOTS as u64;
+        if (is_round || self.count == 0) && self.entries.len() > FEW.max(4 * self.count) {
+            self.compact();
+        }
+    }
+
+    fn compact(&mut self) {
+        let entries = std::mem::take(&mut self.entries);
+        self.entries.reserve_exact(self.count);
+        self.free = NONE;
+        for first in self.first.iter_mut() {
+            let mut place = std::mem::replace(first, NONE);
+            while let Some(entry) = entries.get(place as usize) {
+                place = entry.next;
+                self.entries.push(Entry { key: entry.key, next: *first });
+                *first = (self.entries.len() - 1) as u32;
+            }
         }
     }
 
@@ -161,6 +219,43 @@ mod tests {
                 assert_eq!(wheel.next(), Some(armed), "passed {passed}, ahead {ahead}");
             }
         }
+    }
+
+    #[test]
+    fn memory_is_that_of_the_entries() {
+        let mut wheel = Wheel::default();
+        let mut now = 0;
+        // A few at a time, in every slot and for many rounds.
+        for _ in 0..20 * SLOTS as u64 {
+            now += TICK_MICROS;
+            for n in 0..4 {
+                put(&mut wheel, now + (n + 1) * TICK_MICROS, n as u32);
+            }
+            wheel.advance(Moment::from_micros(now), |_, _| {});
+        }
+        assert!(wheel.entries.capacity() <= 64, "{}", wheel.entries.capacity());
+        // After a burst it is given back, and those that are left come out as they should.
+        let late = now + 900 * TICK_MICROS;
+        for n in 0..10_000 {
+            put(&mut wheel, now + TICK_MICROS, n);
+        }
+        for n in 0..100 {
+            put(&mut wheel, late + u64::from(n) * TICK_MICROS, n);
+        }
+        let mut out = Vec::new();
+        while wheel.next().is_some_and(|next| next.micros() < late) {
+            now += TICK_MICROS;
+            wheel.advance(Moment::from_micros(now), |_, _| {});
+            put(&mut wheel, now + TICK_MICROS, 0);
+        }
+        for _ in 0..2 * SLOTS {
+            now += TICK_MICROS;
+            wheel.advance(Moment::from_micros(now), |key, at| out.push((key.slot, at.micros())));
+        }
+        out.retain(|(slot, _)| *slot > 0);
+        let all: Vec<_> = (1..100).map(|n| (n, late + u64::from(n) * TICK_MICROS)).collect();
+        assert_eq!(out, all);
+        assert!(wheel.entries.capacity() <= FEW, "{}", wheel.entries.capacity());
     }
 
     #[test]

@@ -13,7 +13,7 @@ fn clap_is_content_with_the_definition() {
 
 #[test]
 fn flags_arrive_under_their_names_in_order() {
-    let Ok(Action::Run(sources)) = parse_words(
+    let Ok(Action::Run(sources, _)) = parse_words(
         "wayside run --forward :1=a:1 --log info --forward=:2=b:2,:3=c:3 --http-strict --config f",
     ) else {
         panic!("not run");
@@ -27,6 +27,15 @@ fn flags_arrive_under_their_names_in_order() {
     let expected =
         [("forward", vec![":1=a:1", ":2=b:2,:3=c:3"]), ("http-strict", vec!["true"]), ("log", vec!["info"])];
     assert_eq!(flags, expected);
+}
+
+#[test]
+fn a_command_stands_behind_two_hyphens() {
+    let Ok(Action::Run(sources, command)) = parse_words("wayside run --log info -- sh --log x") else {
+        panic!("not run");
+    };
+    assert_eq!(sources.flags, [("log", vec!["info".to_owned()])]);
+    assert_eq!(command, ["sh", "--log", "x"]);
 }
 
 #[test]

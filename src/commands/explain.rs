@@ -1,6 +1,8 @@
-//! `wayside check --explain`: which route a request would take, why, and which others would have matched.
+//! `wayside check --explain`: which route a request would take, why, and which others would have matched; or what it would be
+//! answered.
 
-use std::borrow::Cow;
+mod request;
+
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -8,7 +10,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use crate::config::{Authority, Config, Entry, Loaded, PathMatch, Route, listen};
-use crate::route::{Asked, Match, Router};
+use crate::route::{Match, Router};
+use request::Ruling;
 
 /// What is asked.
 #[derive(Debug)]
@@ -120,41 +123,26 @@ pub fn explain(loaded: &Loaded, explain: &Explain) -> ExitCode {
     let mut text = String::new();
     let mut all = true;
     for question in &explain.questions {
-        let matches = match question {
+        let ruling = match question {
             Question::Request { method, target } => {
                 let _ = writeln!(text, "{method} {target}");
-                let field = |name: &str| joined(&explain.headers, name);
-                let host = field("host").unwrap_or_default();
-                let asked = Asked {
-                    listen: entry,
-                    authority: &host,
-                    target: target.as_bytes(),
-                    method: method.as_bytes(),
-                    header: &field,
-                };
-                router.matches(&asked)
+                request::judge(&loaded.config, &router, entry, (method, target), &explain.headers)
             }
             Question::Tls(name) => {
-                let _ = writeln!(text, "TLS {name}");
-                router.sni_matches(entry, name)
+                let _ = writeln!(text, "{}", format!("TLS {name}").trim_end());
+                request::judge_tls(&loaded.config, &router, entry, name)
             }
         };
-        all &= !matches.is_empty();
-        answer(loaded, &matches, &mut text);
+        all &= matches!(ruling, Ruling::Route(_));
+        match ruling {
+            Ruling::Route(matches) => answer(loaded, &matches, &mut text),
+            Ruling::NoRoute(instead) => drop(writeln!(text, "  no route: {instead}")),
+            Ruling::Answer((status, "")) => drop(writeln!(text, "  answered {status}")),
+            Ruling::Answer((status, cause)) => drop(writeln!(text, "  answered {status}: {cause}")),
+        }
     }
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
     ExitCode::from(u8::from(!all))
-}
-
-/// The values of a field, joined (RFC 9110, 5.3).
-fn joined<'a>(fields: &'a [Field], name: &str) -> Option<Cow<'a, [u8]>> {
-    let values: Vec<&str> =
-        fields.iter().filter(|field| field.name == name).map(|field| field.value.as_str()).collect();
-    match values.as_slice() {
-        [] => None,
-        [value] => Some(Cow::Borrowed(value.as_bytes())),
-        several => Some(Cow::Owned(several.join(", ").into_bytes())),
-    }
 }
 
 fn answer(loaded: &Loaded, matches: &[Match], text: &mut String) {
@@ -164,10 +152,7 @@ fn answer(loaded: &Loaded, matches: &[Match], text: &mut String) {
         format!("{:?} ({})", route.name, loaded.route_place(found.route.index()))
     };
     let mut found = matches.iter().filter_map(of);
-    let Some((taken, first)) = found.next() else {
-        text.push_str("  no route: original destination, or 404 where there is none\n");
-        return;
-    };
+    let Some((taken, first)) = found.next() else { return };
     let _ = writeln!(text, "  route {}", name(taken, first));
     let _ = writeln!(text, "  because of {}", criteria(taken, authority(taken, first)));
     for &(index, weight) in &taken.backends {

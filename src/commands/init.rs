@@ -13,6 +13,7 @@ pub mod nft;
 pub mod program;
 pub mod verify;
 
+use super::print;
 use crate::config::redirect::Redirect;
 use crate::sys::stdout::say;
 use backend::{Backend, Choice};
@@ -104,12 +105,6 @@ fn report(outcomes: &[(&'static str, Outcome)]) -> ExitCode {
         }
     }
     code
-}
-
-/// What goes to stdout and nothing else. A reader that has gone away is no failure.
-fn print(text: &str) -> ExitCode {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    ExitCode::SUCCESS
 }
 
 fn tell(text: &str) {

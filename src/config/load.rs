@@ -16,7 +16,7 @@ use super::problem::{Failure, Origin, Problem};
 use super::value::{self, List};
 
 /// What the user wrote, and where.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Sources {
     /// The file that `--config` names.
     pub config: Option<PathBuf>,

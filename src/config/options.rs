@@ -16,8 +16,6 @@ pub enum Group {
     Limits,
     /// The process itself.
     Process,
-    /// Known, checked, but only the default is there in this version. Not in the help.
-    Later,
 }
 
 impl Group {
@@ -28,7 +26,6 @@ impl Group {
             Group::Detection => "Detection",
             Group::Limits => "Limits",
             Group::Process => "Process",
-            Group::Later => "Not in this version",
         }
     }
 }
@@ -297,11 +294,23 @@ pub static OPTIONS: &[Opt] = &[
     Opt {
         name: "workers",
         form: &value::WORKERS,
-        group: Group::Later,
+        group: Group::Process,
         default: "1",
-        help: "Processes that share the work",
-        set: |_, items| later(items, "1", value::workers, |&workers| workers == Some(1)),
-        show: |_| Shown::Value(toml::Value::Integer(1)),
+        help: "Processes that share the work; auto: one a core",
+        set: |config, items| one(items, value::workers).map(|workers| config.workers = workers),
+        show: |config| match config.workers {
+            Some(workers) => count(workers),
+            None => text(&"auto"),
+        },
+    },
+    Opt {
+        name: "pin",
+        form: &value::SWITCH,
+        group: Group::Process,
+        default: "false",
+        help: "Keep each worker on a core of its own",
+        set: |config, items| one(items, value::switch).map(|on| config.pin = on),
+        show: |config| Shown::Value(toml::Value::Boolean(config.pin)),
     },
 ];
 
@@ -344,21 +353,6 @@ pub(super) fn ports(items: &[&str]) -> Result<PortSet, Faults> {
 
 pub(super) fn subnets(items: &[&str]) -> Result<Vec<Cidr>, Faults> {
     each(items, value::cidr)
-}
-
-/// A value of the contract that this version knows, but for which it can do only `only`.
-fn later<T>(
-    items: &[&str],
-    only: &str,
-    parse: fn(&str) -> Result<T, String>,
-    is_here: fn(&T) -> bool,
-) -> Result<(), Faults> {
-    let value = one(items, parse)?;
-    if is_here(&value) {
-        return Ok(());
-    }
-    let written = super::problem::quote(items.first().copied().unwrap_or_default());
-    Err(vec![(0, format!("{written} is not in this version; leave it {only}"))])
 }
 
 fn text(value: &dyn ToString) -> Shown {

@@ -339,8 +339,8 @@ pub(super) fn connections(text: &str) -> Result<Option<usize>, String> {
 }
 
 /// `N` or `auto`.
-pub(super) fn workers(text: &str) -> Result<Option<u64>, String> {
-    numbered(text, MOST_WORKERS, &WORKERS)
+pub(super) fn workers(text: &str) -> Result<Option<usize>, String> {
+    numbered(text, MOST_WORKERS, &WORKERS).map(|number| number.and_then(|number| number.try_into().ok()))
 }
 
 fn numbered(text: &str, most: u64, form: &Form) -> Result<Option<u64>, String> {

@@ -147,6 +147,6 @@ mod tests {
     #[test]
     fn a_connection_costs_as_much_in_either_form() {
         // What `flow::tests` says of a relayed one holds for all, as they stand in one slab.
-        assert!(size_of::<AnyFlow>() <= 400, "a connection has {} bytes", size_of::<AnyFlow>());
+        assert!(size_of::<AnyFlow>() <= 376, "a connection has {} bytes", size_of::<AnyFlow>());
     }
 }

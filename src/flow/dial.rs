@@ -6,7 +6,7 @@ use crate::base::token::Source;
 use crate::flow::{Ending, Flow, Next, Side, Stage};
 use crate::kit::Kit;
 use crate::metrics::{Counter, Direction};
-use crate::resolve::{Answer, NameId};
+use crate::resolve::{Answer, Failure, NameId};
 use crate::sys::socket;
 use mio::Interest;
 use std::collections::VecDeque;
@@ -49,13 +49,13 @@ impl Flow {
         match kit.resolver.addresses(name, kit.instant, &kit.registry) {
             Answer::Pending => Next::Wait,
             Answer::Failed(failure) => {
-                self.account.not_resolved(failure.as_str(), kit);
+                self.account.not_resolved(failure, kit);
                 self.refuse(kit)
             }
             Answer::Addresses(addresses) => {
                 let mut all: VecDeque<_> = addresses.iter().map(|&ip| SocketAddr::new(ip, port)).collect();
                 let Some(first) = all.pop_front() else {
-                    self.account.not_resolved("name without address", kit);
+                    self.account.not_resolved(Failure::NoAddress, kit);
                     return self.refuse(kit);
                 };
                 self.dial_in_turn(first, all, kit)
@@ -83,7 +83,7 @@ impl Flow {
                 Ok(end) => {
                     self.upstream = Some(end);
                     let until = kit.now.after(connect_timeout(self.account.direction, kit));
-                    self.stage = Stage::Dialing(Dial { until, began: kit.now, others });
+                    self.stage = Stage::Dialing(Box::new(Dial { until, began: kit.now, others }));
                     return Next::Wait;
                 }
                 Err(error) => self.dial_failed(&error, kit),

@@ -8,6 +8,7 @@ use crate::flow::http::{Connection, Counter, Http, cut_off};
 use crate::flow::{Ending, Flow, Origin, Side};
 use crate::kit::Kit;
 use crate::metrics::{Direction, Peer, SeriesId, TargetId};
+use crate::resolve::Failure;
 use crate::sys::socket;
 use crate::wire::detect::{DecidedBy, Protocol, Verdict};
 use crate::wire::observer::Observer;
@@ -57,10 +58,8 @@ pub struct Account {
     connected: bool,
     /// Who ended first, and how.
     first_end: Option<(Side, How)>,
-    /// Why there was no upstream.
-    refused: &'static str,
-    /// The status that says so.
-    refused_status: u16,
+    /// Why there was no upstream, and the status that says so. Most connections have one, so it stands elsewhere.
+    refused: Option<Box<(u16, &'static str)>>,
     /// The bytes that stand in the metrics already: taken and given, up and down.
     reported: [u64; 4],
 }
@@ -82,8 +81,7 @@ impl Account {
             decided_by: None,
             connected: false,
             first_end: None,
-            refused: NOT_REFUSED.1,
-            refused_status: NOT_REFUSED.0,
+            refused: None,
             reported: [0; 4],
         }
     }
@@ -98,10 +96,15 @@ impl Account {
         self.target = Some(target.into());
     }
 
+    /// The next request of a steered connection may go elsewhere than the last.
+    pub fn not_dialled(&mut self) {
+        self.target = None;
+    }
+
     /// The upstream has accepted.
     pub fn connected(&mut self, took: Duration, kit: &mut Kit) {
         self.connected = true;
-        (self.refused_status, self.refused) = NOT_REFUSED;
+        self.refused = None;
         kit.metrics.connected(self.label, took);
         kit.metrics.opened(self.label, Peer::Dst);
         kit.metrics.live(self.series, Peer::Dst, 1);
@@ -130,19 +133,19 @@ impl Account {
     }
 
     /// The target's name has no address.
-    pub fn not_resolved(&mut self, cause: &'static str, kit: &mut Kit) {
-        self.refused(502, cause);
-        kit.metrics.connect_failed(self.label, cause);
+    pub fn not_resolved(&mut self, why: Failure, kit: &mut Kit) {
+        self.refused(why.status(), why.as_str());
+        kit.metrics.connect_failed(self.label, why.as_str());
     }
 
     /// The target may not be dialled.
     pub fn refused(&mut self, status: u16, cause: &'static str) {
-        (self.refused_status, self.refused) = (status, cause);
+        self.refused = Some(Box::new((status, cause)));
     }
 
     /// Why there was no upstream: the status to tell, and the cause.
     pub fn refusal(&self) -> (u16, &'static str) {
-        (self.refused_status, self.refused)
+        self.refused.as_deref().copied().unwrap_or(NOT_REFUSED)
     }
 
     /// What the ledger of HTTP wants to know of the connection.
@@ -157,7 +160,7 @@ impl Account {
 
     /// An upstream of a steered flow stands; it is counted elsewhere.
     pub fn reached(&mut self) {
-        (self.refused_status, self.refused) = NOT_REFUSED;
+        self.refused = None;
     }
 
     /// The client's address.
@@ -249,7 +252,7 @@ impl Account {
 
     fn log_end(&self, ending: Ending, lasted: Duration, total: Totals, key: Key) {
         let (side, how) = self.first_end.map_or(("nobody", "-"), |(side, how)| (side.as_str(), how.as_str()));
-        let refused = if self.refused.is_empty() { "-" } else { self.refused };
+        let refused = self.refused.as_deref().map_or("-", |(_, cause)| cause);
         debug!(
             target: "wayside::flow",
             "#{id} {direction} {source} -> {target}: {protocol} decided_by={decided_by} first={side}/{how} \

@@ -6,7 +6,7 @@ use crate::flow::http::Counter;
 use crate::flow::lane::{Fault, Progress};
 use crate::flow::ledger::How;
 use crate::flow::watch::Watch;
-use crate::flow::{Ending, Flow, Next, Side, Stage};
+use crate::flow::{Ending, Flow, Next, Resetting, Side, Stage};
 use crate::kit::Kit;
 use crate::sys::socket;
 use crate::wire::detect::DecidedBy;
@@ -200,7 +200,8 @@ impl Flow {
             Progress::Waits => Next::Wait,
             Progress::Over => {
                 let (looks, left, until) = (0, usize::MAX, Moment::NEVER);
-                self.stage = Stage::Resetting { side: other, next: kit.now, looks, left, until };
+                self.stage =
+                    Stage::Resetting(Box::new(Resetting { side: other, next: kit.now, looks, left, until }));
                 self.resetting(kit)
             }
         }
@@ -208,7 +209,8 @@ impl Flow {
 
     /// A reset would throw away what the kernel has not delivered yet. A reader may be slow, but not stand still.
     pub(super) fn resetting(&mut self, kit: &mut Kit) -> Next {
-        let Stage::Resetting { side, next, looks, left, until } = &mut self.stage else { return Next::Wait };
+        let Stage::Resetting(wait) = &mut self.stage else { return Next::Wait };
+        let Resetting { side, next, looks, left, until } = &mut **wait;
         let end = match side {
             Side::Client => Some(&self.client),
             Side::Upstream => self.upstream.as_ref(),

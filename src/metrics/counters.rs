@@ -100,6 +100,8 @@ counters! {
     "wayside_pool_total" "What became of upstream connections that were kept for the next request." {
         /// A request was sent on one.
         PoolReused "event=\"reused\"";
+        /// One was idle, but for too long for a request that must not be sent twice. It stays.
+        PoolDistrusted "event=\"distrusted\"";
         /// The server closed it, or spoke, while it was idle.
         PoolClosedByServer "event=\"closed_by_server\"";
         /// It was closed because there were enough.
@@ -110,6 +112,16 @@ counters! {
     "wayside_retries_total" "Requests sent again, as the connection that was kept for them had ended." {
         /// One request.
         Retried "";
+    }
+    "wayside_worker_restarts_total" "Workers that ended unasked, and were started again." {
+        /// One such end.
+        WorkerRestarts "";
+    }
+    "wayside_reloads_total" "Times that SIGHUP was heeded, and what became of it." {
+        /// The new workers serve.
+        ReloadDone "outcome=\"done\"";
+        /// The old workers serve on.
+        ReloadRefused "outcome=\"refused\"";
     }
     "wayside_backend_left_out_total" "Addresses that a backend set left out, as it had enough." {
         /// One address, each time that the set learnt its addresses.
@@ -130,6 +142,10 @@ counters! {
         ResolverTimeouts "event=\"timeout\"";
         /// A client's name was forgotten for another.
         ResolverGuestsForgotten "event=\"guest_forgotten\"";
+        /// Its lookup was under way, and was given up for another client's.
+        ResolverGuestsDisplaced "event=\"guest_displaced\"";
+        /// The lookup of a client's name let another one by, to go on later.
+        ResolverGuestsPaused "event=\"guest_paused\"";
         /// A client's name was not looked up, as too many others were.
         ResolverGuestsRefused "event=\"guest_refused\"";
     }

@@ -8,6 +8,9 @@ use std::rc::Rc;
 /// The label value that stands for everything beyond a cap.
 pub const OTHER: &str = "~other";
 
+/// The `target_addr` of what has no target.
+const NONE: &str = "~none";
+
 /// Which way a connection goes, seen from the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
@@ -55,6 +58,8 @@ impl Peer {
 /// Where a flow goes, as a label.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TargetLabel {
+    /// None: the connection was made to us as to a proxy, and has gone nowhere yet.
+    None,
     /// An address: an original destination, or a configured one.
     Addr(SocketAddr),
     /// A configured name and its port.
@@ -65,10 +70,11 @@ pub enum TargetLabel {
 
 impl TargetLabel {
     /// The value of the `target_port` label.
-    pub fn port(&self) -> u16 {
+    pub fn port(&self) -> Option<u16> {
         match self {
-            TargetLabel::Addr(addr) | TargetLabel::Backend(_, addr) => addr.port(),
-            TargetLabel::Name(_, port) => *port,
+            TargetLabel::None => None,
+            TargetLabel::Addr(addr) | TargetLabel::Backend(_, addr) => Some(addr.port()),
+            TargetLabel::Name(_, port) => Some(*port),
         }
     }
 }
@@ -76,6 +82,7 @@ impl TargetLabel {
 impl fmt::Display for TargetLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            TargetLabel::None => f.write_str(NONE),
             TargetLabel::Addr(addr) | TargetLabel::Backend(_, addr) => canonical(*addr).fmt(f),
             TargetLabel::Name(name, port) => write!(f, "{name}:{port}"),
         }

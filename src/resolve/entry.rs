@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::failure::Failure;
 use super::files;
 use super::lookup::Found;
-use super::{Answer, order};
+use super::{Answer, Client, order};
 
 /// At least so long, so that a TTL of 0 does not mean a question a connection; at most so long, so that a mistaken day
 /// in a zone does not outlive its correction by more than an hour.
@@ -26,11 +26,11 @@ pub(super) const STALE_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) host: String,
-    /// A client sent it: its failures are no news to the operator.
-    pub(super) guest: bool,
+    /// The client that its lookup counts for. None: the configuration lists it.
+    pub(super) client: Option<Client>,
     /// The last ones known; how old does not matter.
     addresses: Vec<IpAddr>,
-    /// How often `addresses` changed.
+    /// How often the set of `addresses` changed.
     version: u32,
     /// Of the last lookup.
     pub(super) failure: Option<Failure>,
@@ -64,7 +64,7 @@ impl Entry {
     pub(super) fn new(host: &str) -> Entry {
         let mut entry = Entry {
             host: host.to_owned(),
-            guest: false,
+            client: None,
             addresses: Vec::new(),
             version: 0,
             failure: None,
@@ -94,11 +94,10 @@ impl Entry {
 
     /// What to tell at `now`.
     pub(super) fn answer(&mut self, now: Instant) -> Answer<'_> {
-        let looking = matches!(self.state, State::Queued | State::Running { .. });
         let known = !self.addresses.is_empty();
         if known && self.renewal_ends(now).is_none_or(|until| until <= now) {
             Answer::Addresses(&self.addresses)
-        } else if looking {
+        } else if self.is_looked_up() {
             self.awaited = true;
             Answer::Pending
         } else {
@@ -106,15 +105,19 @@ impl Entry {
         }
     }
 
-    /// Counts up whenever the set of addresses changes.
+    /// Counts up whenever the set of addresses changes; their order is the servers' whim.
     pub(super) fn version(&self) -> u32 {
         self.version
     }
 
+    /// Whether a lookup is under way, or waits for its turn.
+    pub(super) fn is_looked_up(&self) -> bool {
+        matches!(self.state, State::Queued | State::Running { .. })
+    }
+
     /// Whether it is being looked up, or was within `kept`: someone may wait for it, or be about to ask again.
     pub(super) fn is_awaited(&self, now: Instant, kept: Duration) -> bool {
-        matches!(self.state, State::Queued | State::Running { .. })
-            || self.ended.is_some_and(|ended| now.saturating_duration_since(ended) < kept)
+        self.is_looked_up() || self.ended.is_some_and(|ended| now.saturating_duration_since(ended) < kept)
     }
 
     /// Until when the renewal is worth waiting for: only where the addresses ran out long ago, and the last
@@ -145,12 +148,17 @@ impl Entry {
         self.state = State::Idle { due: self.runs_out };
     }
 
-    /// A lookup waits for its turn.
+    /// A lookup waits for its turn, or for the next one.
     pub(super) fn queued(&mut self) {
         self.state = State::Queued;
     }
 
-    /// A lookup begins.
+    /// Its lookup is given up.
+    pub(super) fn given_up(&mut self) {
+        self.state = State::Idle { due: None };
+    }
+
+    /// A lookup begins, or goes on.
     pub(super) fn begins(&mut self, now: Instant) {
         self.state = State::Running { since: now };
     }
@@ -196,8 +204,9 @@ impl Entry {
         self.addresses = addresses;
     }
 
+    /// `level` for a configured name; for others less, or clients could fill the log.
     fn level(&self, level: log::Level) -> log::Level {
-        if self.guest { log::Level::Debug } else { level }
+        if self.client.is_some() { log::Level::Debug } else { level }
     }
 
     /// A server's "no" replaces what was known. Trouble does not: old addresses are used for as long as it lasts.

@@ -42,6 +42,15 @@ impl Failure {
         }
     }
 
+    /// The status for a client of HTTP: 504 where nobody answered in time, 503 where this is the fault of the many.
+    pub fn status(self) -> u16 {
+        match self {
+            Failure::Timeout => 504,
+            Failure::TooManyNames => 503,
+            _ => 502,
+        }
+    }
+
     /// True where a name server's answer is the reason: asking again brings the same until the data changes.
     pub(super) fn is_answer(self) -> bool {
         matches!(self, Failure::NoAddress | Failure::NoSuchName | Failure::BadName)

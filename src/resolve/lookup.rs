@@ -120,6 +120,12 @@ impl Lookup {
         self.proceed(now);
     }
 
+    /// It stood still for so long. What was asked then is asked anew, on new sockets.
+    pub(super) fn resume(&mut self, paused: Duration, now: Instant) {
+        self.queries.iter_mut().for_each(|query| query.resume(paused));
+        self.expire(now);
+    }
+
     /// When [`Lookup::expire`], and [`Lookup::early`] after it, have something to do.
     pub(super) fn deadline(&self) -> Option<Instant> {
         if self.found.is_some() {
@@ -190,7 +196,8 @@ impl Lookup {
         }
     }
 
-    fn addresses(&self) -> Option<Found> {
+    /// What was found by now, where that is an address.
+    pub(super) fn addresses(&self) -> Option<Found> {
         let (mut v6, mut v4, mut least, mut unknown) = (Vec::new(), Vec::new(), u32::MAX, Vec::new());
         for query in &self.queries {
             match query.outcome() {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::entry::Entry;
-use super::{Counters, Failure};
+use super::{Client, Counters, Failure};
 
 /// Names kept that clients sent. Beyond it the one that was asked for least recently is forgotten; while all are being
 /// looked up, no further one is taken.
@@ -50,16 +50,17 @@ impl Names {
             return self.add(host.clone(), Entry::new(&host), None);
         };
         if let Some(slot) = self.slot(id) {
-            (slot.asked, slot.entry.guest) = (None, false);
+            (slot.asked, slot.entry.client) = (None, None);
             self.guests.retain(|&place| place != id.place);
         }
         id
     }
 
-    /// The id of a client's name.
+    /// The id of a name that `client` sent.
     pub(super) fn guest(
         &mut self,
         host: &str,
+        client: Client,
         now: Instant,
         counters: &mut Counters,
     ) -> Result<NameId, Failure> {
@@ -75,22 +76,20 @@ impl Names {
         if let Some(failure) = entry.failure {
             return Err(failure);
         }
-        entry.guest = true;
+        entry.client = Some(client);
         self.asks += 1;
         if self.guests.len() < MOST_GUESTS {
             let id = self.add(host.into_owned(), entry, Some(self.asks));
             self.guests.push(id.place);
             return Ok(id);
         }
-        let Some(id) = self.replace_oldest(host.into_owned(), entry, now) else {
-            counters.guests_refused += 1;
-            return Err(Failure::TooManyNames);
-        };
+        let oldest = self.replace_oldest(host.into_owned(), entry, now);
+        let id = oldest.ok_or(Failure::TooManyNames)?;
         counters.guests_forgotten += 1;
         Ok(id)
     }
 
-    /// Notes that `id` is asked for, and gives what is known of it; `None` where it was forgotten.
+    /// Notes that `id` is asked for, so that others are forgotten first, and gives what is known of it; `None` where it was forgotten.
     pub(super) fn asked(&mut self, id: NameId) -> Option<&mut Entry> {
         self.asks += 1;
         let asks = self.asks;

@@ -180,6 +180,22 @@ impl Query {
         }
     }
 
+    /// It stood still for so long, and what was asked is asked anew: of the next server, as it may be this one that is
+    /// slow. Who kept silent meanwhile is not blamed for it.
+    pub(super) fn resume(&mut self, paused: Duration) {
+        if self.outcome.is_some() {
+            return;
+        }
+        for _ in 0..self.plan.servers.len() {
+            self.first += 1;
+            if self.useless & bit(self.server()) == 0 {
+                break;
+            }
+        }
+        self.deadline += paused;
+        (self.id, self.foreign, self.unsent) = ((self.plan.id)(), 0, true);
+    }
+
     /// When [`Query::expire`] has something to do.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.outcome.is_none().then_some(self.deadline)

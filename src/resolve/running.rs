@@ -1,6 +1,6 @@
 //! A lookup and its sockets: the thin shell around the state machine.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::Registry;
 
@@ -10,9 +10,9 @@ use super::names::NameId;
 use super::query::Heard;
 use super::socket::{self, LARGEST_DATAGRAM, Socket};
 
-/// Lookups at once, with two sockets each; further ones wait in a queue.
+/// Lookups at once, with two sockets each; further ones wait.
 pub(super) const MOST_LOOKUPS: usize = 32;
-/// So many of them for clients' names: what clients ask for never holds up a configured name.
+/// So many of them for clients' names, and fewer while configured names need them.
 pub(super) const MOST_GUEST_LOOKUPS: usize = 24;
 
 /// A lookup that owns its sockets: one a family at most.
@@ -22,6 +22,10 @@ pub(super) struct Running {
     /// It is a client's name.
     pub(super) guest: bool,
     pub(super) lookup: Lookup,
+    /// Since when it has this place.
+    pub(super) since: Instant,
+    /// How long it had others before.
+    pub(super) served: Duration,
     sockets: [Option<Socket>; 2],
 }
 
@@ -45,8 +49,15 @@ impl Numbers {
 }
 
 impl Running {
-    pub(super) fn new(name: NameId, guest: bool, lookup: Lookup) -> Running {
-        Running { name, guest, lookup, sockets: [None, None] }
+    /// It begins, or goes on.
+    pub(super) fn new(
+        name: NameId,
+        guest: bool,
+        lookup: Lookup,
+        since: Instant,
+        served: Duration,
+    ) -> Running {
+        Running { name, guest, lookup, since, served, sockets: [None, None] }
     }
 
     /// An event of the socket called `number`: what came is handed on.
@@ -103,7 +114,8 @@ impl Running {
     }
 
     /// Closes what is open.
-    pub(super) fn close(self, registry: &Registry) {
+    pub(super) fn close(self, registry: &Registry) -> Lookup {
         self.sockets.into_iter().flatten().for_each(|socket| socket.close(registry));
+        self.lookup
     }
 }

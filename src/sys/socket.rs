@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 /// Connections that the kernel holds for us before we accept them; the kernel cuts it to somaxconn.
@@ -18,15 +18,44 @@ const USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Opens a listener. The options set here are inherited by each accepted socket, which saves a connection
 /// four system calls. `[::]` takes IPv4 too.
 pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = bind(addr, false)?;
+    socket.listen(BACKLOG)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+/// Reserves an address for [`adopt`] elsewhere; nothing is accepted yet. Several sockets may have the same one (SO_REUSEPORT):
+/// the kernel spreads connections over those that listen.
+pub fn reserve(addr: SocketAddr) -> io::Result<TcpListener> {
+    Ok(TcpListener::from_std(bind(addr, true)?.into()))
+}
+
+/// Whether [`reserve`] would share the address with nobody else, who is then not told from us.
+pub fn is_free(addr: SocketAddr) -> io::Result<()> {
+    bind(addr, false).map(drop)
+}
+
+/// Makes a listener of a socket that somebody else has bound.
+pub fn adopt(socket: OwnedFd) -> io::Result<TcpListener> {
+    let socket = Socket::from(socket);
+    if socket.r#type()? != Type::STREAM || socket.local_addr()?.as_socket().is_none() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a TCP socket"));
+    }
+    socket.set_nonblocking(true)?;
+    set_options(SockRef::from(&socket))?;
+    socket.listen(BACKLOG)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+fn bind(addr: SocketAddr, is_shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     if let SocketAddr::V6(v6) = addr {
         socket.set_only_v6(*v6.ip() != Ipv6Addr::UNSPECIFIED)?;
     }
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(is_shared)?;
     set_options(SockRef::from(&socket))?;
     socket.bind(&addr.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(TcpListener::from_std(socket.into()))
+    Ok(socket)
 }
 
 /// Starts to connect. It is done when the socket is writable, and failed when it reports an error.

@@ -15,7 +15,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 /// What a writable pipe takes without blocking (PIPE_BUF).
-const PIPE_BUF: usize = 4096;
+pub const PIPE_BUF: usize = 4096;
 /// "Where it stands": a pipe has no offset.
 const NO_OFFSET: u64 = u64::MAX;
 

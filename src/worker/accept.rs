@@ -171,11 +171,11 @@ impl Worker {
         self.accepting.paused_until = None;
         let Some(listener) = self.listeners.get(index) else { return };
         let direction = listener.direction();
-        let (listen, is_steering, own) = (listener.entry, listener.is_steering, listener.addr);
+        let (listen, is_steering) = (listener.entry, listener.is_steering);
         let (target, label) = match listener.target(&stream, peer, &mut self.kit.metrics) {
             Ok((target, label)) => (Some(target), label),
             Err(Refusal::NotRedirected) if listen == Entry::Outbound => {
-                (None, self.kit.metrics.target(direction, &TargetLabel::Addr(own)))
+                (None, self.kit.metrics.target(direction, &TargetLabel::None))
             }
             Err(refusal) => return self.turn_away(&stream, peer, direction, refusal),
         };

@@ -4,10 +4,11 @@ use crate::admin::{Connection, Endpoint, Subject};
 use crate::balance::Report;
 use crate::flow::any::AnyFlow;
 use crate::kit::Kit;
-use crate::metrics::{self, Counter, Gauges, Metrics};
+use crate::metrics::{self, Counter, Gauges, Metrics, Scrape};
 use crate::sys;
 use crate::worker::Worker;
 use slab::Slab;
+use std::io::Write;
 use std::net::SocketAddr;
 
 impl Worker {
@@ -19,6 +20,21 @@ impl Worker {
         let mut view = View { flows: &mut self.flows, kit: &mut self.kit, is_ready: self.draining.is_none() };
         let (registry, now) = (self.poll.registry(), view.kit.instant);
         self.admin.serve(registry, now, &mut view)
+    }
+}
+
+/// What the last totals end with: without it they were cut short.
+pub const LAST_WORD: &[u8] = b"# EOF\n";
+
+impl Worker {
+    /// What a supervisor adds to its totals for good.
+    pub(super) fn leave_last_words(&mut self) {
+        let Some(file) = &mut self.last_words else { return };
+        View { flows: &mut self.flows, kit: &mut self.kit, is_ready: false }.refresh();
+        let (metrics, mut text) = (&self.kit.metrics, Vec::new());
+        Scrape::new(metrics).next(metrics, &mut text, usize::MAX);
+        text.extend_from_slice(LAST_WORD);
+        let _ = file.write_all(&text);
     }
 }
 
@@ -54,7 +70,9 @@ impl View<'_> {
             (Counter::ResolverForeign, counters.foreign_replies),
             (Counter::ResolverTimeouts, counters.timeouts),
             (Counter::ResolverGuestsForgotten, counters.guests_forgotten),
+            (Counter::ResolverGuestsDisplaced, counters.guests_displaced),
             (Counter::ResolverGuestsRefused, counters.guests_refused),
+            (Counter::ResolverGuestsPaused, counters.guests_paused),
         ] {
             self.kit.metrics.set(counter, total);
         }

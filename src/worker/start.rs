@@ -14,19 +14,23 @@ use crate::course::Courses;
 use crate::exchanges::Lines;
 use crate::kit::Kit;
 use crate::listener;
+use crate::listener::sockets::{Given, Wanted};
 use crate::metrics::Metrics;
 use crate::pool::Pool;
 use crate::resolve::{Resolver, Settings};
 use crate::route::Router;
+use crate::sys::notify::Manager;
 use crate::sys::{self, limits, pipe::Pipes};
 use crate::wire::means::Means;
-use crate::worker::Worker;
 use crate::worker::accept::Accepting;
+use crate::worker::{Post, Worker};
+use mio::net::TcpListener;
 use mio::{Interest, Poll, Registry};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
 use std::collections::VecDeque;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -36,15 +40,21 @@ const SERVER_FIRST: usize = 1024;
 impl Worker {
     /// Opens all that the configuration asks for. The error is one line for the user.
     pub fn start(config: Config) -> Result<Worker, String> {
+        Worker::start_with(config, Given::default(), None)
+    }
+
+    /// The same with sockets that are open already, and for a supervisor, where there is one.
+    pub fn start_with(config: Config, mut given: Given, post: Option<Post>) -> Result<Worker, String> {
         let descriptors = limits::raise_descriptor_limit();
-        let accepting = Accepting::new(descriptors, config.max_connections)?;
+        let of = post.as_ref().map_or(1, |post| post.of.max(1));
+        let accepting = Accepting::new(descriptors, config.max_connections.map(|most| most.div_ceil(of)))?;
         let (clock, instant) = (Clock::start(), Instant::now());
         let poll = Poll::new().map_err(|error| format!("cannot open an epoll instance: {error}"))?;
         let registry = poll.registry().try_clone().map_err(|error| format!("cannot use epoll: {error}"))?;
-        let signals = signals(&registry)?;
+        let signals = signals(&registry, post.is_some())?;
         let (mut metrics, mut resolver) = (Metrics::new(), Resolver::new(Settings::default()));
-        let listeners = listener::open_all(&config, &registry, &mut metrics, &mut resolver)?;
-        let (admin, admin_addrs) = admin(&config, &registry)?;
+        let listeners = listener::open_all(&config, &mut given, &registry, &mut metrics, &mut resolver)?;
+        let (mut admin, admin_addrs) = admin(&config, &mut given, &registry)?;
         if listeners.is_empty() {
             return Err(
                 "nothing to listen on: all of inbound and outbound are off and there is no --forward; \
@@ -52,7 +62,8 @@ impl Worker {
                     .to_owned(),
             );
         }
-        let access_log = AccessLog::new(config.access_log, &registry)
+        let last_words = post.map(|post| serve(post, &mut admin, &registry, instant)).transpose()?;
+        let access_log = AccessLog::new(config.access_log, &registry, last_words.is_some())
             .map_err(|error| format!("--access-log: stdout cannot be used: {error}"))?;
         let seed = sys::random::bits64();
         let backends = Backends::new(&config, &mut resolver, seed, clock.moment(instant));
@@ -62,7 +73,7 @@ impl Worker {
             hurry_from: None,
             registry,
             hot: vec![0; Kit::HOT].into_boxed_slice(),
-            buffers: Buffers::new(limits::memory_share()),
+            buffers: Buffers::new(limits::memory_share() / of),
             pipes: Pipes::new(accepting.pipes()),
             metrics,
             means: Means::default(),
@@ -94,6 +105,8 @@ impl Worker {
             admin_addrs,
             admin_is_busy: false,
             signals,
+            last_words,
+            manager: Manager::from_environment(),
             draining: None,
             must_end: false,
             trim_at: Moment::NEVER,
@@ -101,18 +114,31 @@ impl Worker {
     }
 }
 
-fn signals(registry: &Registry) -> Result<Signals, String> {
-    let mut signals =
-        Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("cannot catch signals: {error}"))?;
+/// Lets the supervisor ask; the file for the last totals.
+fn serve(post: Post, admin: &mut Admin, registry: &Registry, now: Instant) -> Result<File, String> {
+    admin
+        .serve_supervisor(post.control, registry, now)
+        .map_err(|error| format!("the connection to the supervisor cannot be watched: {error}"))?;
+    Ok(post.last_words)
+}
+
+fn signals(registry: &Registry, is_supervised: bool) -> Result<Signals, String> {
+    let caught: &[i32] = if is_supervised { &[SIGTERM, SIGINT, SIGHUP] } else { &[SIGTERM, SIGINT] };
+    let mut signals = Signals::new(caught).map_err(|error| format!("cannot catch signals: {error}"))?;
     registry
         .register(&mut signals, Source::Signal.token(), Interest::READABLE)
         .map_err(|error| format!("cannot watch for signals: {error}"))?;
     Ok(signals)
 }
 
-fn admin(config: &Config, registry: &Registry) -> Result<(Admin, Vec<SocketAddr>), String> {
-    let sockets = listener::open(&config.admin, "--admin-listen", !config.forwards.is_empty())?;
-    let (sockets, addrs) = sockets.into_iter().unzip();
+fn admin(
+    config: &Config,
+    given: &mut Given,
+    registry: &Registry,
+) -> Result<(Admin, Vec<SocketAddr>), String> {
+    let sockets = given.complete(&Wanted::admin(config))?;
+    let sockets: Vec<TcpListener> = sockets.into_iter().map(|(_, socket)| socket).collect();
+    let addrs = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
     let admin = Admin::new(sockets, registry)
         .map_err(|error| format!("--admin-listen: cannot be watched: {error}"))?;
     Ok((admin, addrs))

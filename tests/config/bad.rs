@@ -65,10 +65,10 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     ("max-connections", &["", "0", "-1", "16777217", "many", "1.5"], "is not a number of connections; write"),
     ("log", &["", "wran", "5", "warn,", "wayside=loud"], "is not a log level; write off, error, warn"),
     ("workers", &["", "0", "-1", "1025", "two"], "is not a number of workers; write"),
-    ("workers", &["2", "auto"], "is not in this version; leave it 1"),
     ("access-log", &["", "on", "JSON"], "is not a form of access log; write off, json or apache"),
     ("http-strict", &["", "yes", "2"], "is not a switch; write true or false"),
     ("http-reuse", &["", "yes", "2"], "is not a switch; write true or false"),
+    ("pin", &["", "yes", "2"], "is not a switch; write true or false"),
 ];
 const ADDRESSES: &[&str] =
     &["", "4143", "127.0.0.1", "localhost:80", "127.0.0.1:65536", "::1:80", "[::1]", "*:80", ":1,,:2"];

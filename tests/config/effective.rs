@@ -8,7 +8,7 @@ use wayside::config::{AccessLogFormat, Config, Loaded, Sources, load};
 
 use crate::support::{TempFile, check_file, wayside};
 
-/// For each option three values, and how `check` shows them. Those of later versions have one only.
+/// For each option three values, and how `check` shows them.
 const RIGHT: &[(&str, [(&str, &str); 3])] = &[
     (
         "inbound-listen",
@@ -52,7 +52,8 @@ const RIGHT: &[(&str, [(&str, &str); 3])] = &[
     ("max-connections", [("1", "1"), ("auto", "\"auto\""), ("16777216", "16777216")]),
     ("access-log", [("json", "\"json\""), ("off", "\"off\""), ("apache", "\"apache\"")]),
     ("log", [("debug", "\"debug\""), ("off", "\"off\""), ("info,mio=trace", "\"info,mio=trace\"")]),
-    ("workers", [("1", "1"), ("1", "1"), ("1", "1")]),
+    ("workers", [("1", "1"), ("auto", "\"auto\""), ("1024", "1024")]),
+    ("pin", [("true", "true"), ("off", "false"), ("on", "true")]),
 ];
 
 #[test]

@@ -15,7 +15,7 @@ fn help_and_version_are_one_screen() {
     assert_eq!((said.code, said.stdout), (0, format!("wayside {}\n", env!("CARGO_PKG_VERSION"))));
     for (arguments, most) in [
         (vec!["--help"], 24),
-        (vec!["run", "--help"], 48),
+        (vec!["run", "--help"], 51),
         (vec!["check", "--help"], 54),
         (vec!["doctor", "--help"], 24),
     ] {

@@ -21,6 +21,8 @@ struct Zone {
     names: HashMap<String, (Vec<IpAddr>, u32)>,
     /// It hears, and says nothing.
     silent: bool,
+    /// It says nothing of names that begin so.
+    dead: Option<String>,
     /// It thinks for so long.
     delay: Duration,
 }
@@ -78,6 +80,18 @@ impl Lab {
         self.zone().silent = silent;
     }
 
+    /// The name server says nothing of names that begin so from now on.
+    pub(crate) fn dead(&self, beginning: &str) {
+        self.zone().dead = Some(beginning.to_owned());
+    }
+
+    /// What resolv.conf says besides the server: `timeout:1 attempts:1` unless this is called, before wayside starts.
+    pub(crate) fn options(&self, options: &str) {
+        let text = std::fs::read_to_string(&self.resolv_conf).expect("resolv.conf");
+        let server = text.lines().next().expect("its first line");
+        std::fs::write(&self.resolv_conf, format!("{server}\noptions {options}\n")).expect("resolv.conf");
+    }
+
     /// The name server takes so long for an answer from now on.
     pub(crate) fn delay(&self, delay: Duration) {
         self.zone().delay = delay;
@@ -122,10 +136,7 @@ fn serve(socket: &UdpSocket, zone: &Mutex<Zone>, asked: &AtomicUsize, stop: &Ato
         let Ok((count, from)) = socket.recv_from(&mut bytes) else { continue };
         asked.fetch_add(1, Ordering::SeqCst);
         let zone = zone.lock().unwrap_or_else(PoisonError::into_inner);
-        if zone.silent {
-            continue;
-        }
-        let (reply, delay) = (reply(&bytes[..count], &zone), zone.delay);
+        let (Some(reply), delay) = (reply(&bytes[..count], &zone), zone.delay) else { continue };
         let socket = socket.try_clone().expect("a handle");
         std::thread::spawn(move || send(&socket, &reply, from, delay));
     }
@@ -136,12 +147,17 @@ fn send(socket: &UdpSocket, reply: &[u8], to: SocketAddr, delay: Duration) {
     let _ = socket.send_to(reply, to);
 }
 
-fn reply(question: &[u8], zone: &Zone) -> Vec<u8> {
+/// None: it keeps silent.
+fn reply(question: &[u8], zone: &Zone) -> Option<Vec<u8>> {
     let question = Packet::parse(question).expect("a question");
     let (name, is_v6) = {
         let asked = &question.questions[0];
         (asked.qname.clone(), asked.qtype == QTYPE::TYPE(TYPE::AAAA))
     };
+    let is_dead = |dead: &String| name.to_string().starts_with(dead);
+    if zone.silent || zone.dead.as_ref().is_some_and(is_dead) {
+        return None;
+    }
     let mut packet = question.into_reply();
     packet.set_flags(PacketFlag::RECURSION_DESIRED | PacketFlag::RECURSION_AVAILABLE);
     match zone.names.get(&name.to_string()) {
@@ -157,5 +173,5 @@ fn reply(question: &[u8], zone: &Zone) -> Vec<u8> {
             }
         }
     }
-    packet.build_bytes_vec_compressed().expect("a reply")
+    Some(packet.build_bytes_vec_compressed().expect("a reply"))
 }

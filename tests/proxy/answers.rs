@@ -263,3 +263,37 @@ fn more_connection_options_than_are_looked_at() {
     drop(client);
     proxy.expect_clean();
 }
+
+/// What reached nobody is counted for nobody, not for our own listener; what was tried, for where it was tried.
+#[test]
+fn where_a_request_is_counted_that_is_answered_by_us() {
+    let origin = Origin::named("a");
+    let (_socket, nowhere) = refusing();
+    let proxy = Proxy::start(&["--connect-ports=443", "--access-log=json"]);
+    let mut client = proxy.connect();
+    assert_eq!(client.ask(get_of(origin.addr(), "/")).status(), 200);
+    expect_own(&client.ask("GET /404 HTTP/1.1\r\nHost: x\r\n\r\n"), 404, "no route");
+    expect_own(&client.ask(get_of(nowhere, "/502")), 502, "connection refused");
+    expect_own(&client.ask("CONNECT x:444 HTTP/1.1\r\nHost: x\r\n\r\n"), 403, "port not allowed for CONNECT");
+    let loops = client.ask(get_of(proxy.addr(), "/508"));
+    expect_own(&loops, 508, "loop");
+    drop(client);
+    let of = |target: &str| proxy.sum("request_total", &[("target_addr", target)]);
+    assert_eq!(of(&origin.addr().to_string()), 1.0);
+    assert_eq!(of(&nowhere.to_string()), 1.0);
+    assert_eq!(of("~none"), 3.0);
+    assert_eq!(proxy.sum("tcp_open_total", &[("target_addr", "~none"), ("peer", "src")]), 1.0);
+    assert!(!proxy.wayside.get("/metrics").1.contains(&format!("target_addr=\"{}\"", proxy.addr())));
+    // In the log as well.
+    eventually("five lines", LIMIT, || proxy.wayside.stdout().matches("\"timestamp\"").count() == 5);
+    let log = proxy.wayside.stdout();
+    let target = |path: &str| {
+        let line = log.lines().find(|line| line.contains(path)).expect("a line");
+        let target = line.split_once("\"target.addr\":\"").and_then(|(_, rest)| rest.split('"').next());
+        target.map(str::to_owned)
+    };
+    assert_eq!(target("/404"), None);
+    assert_eq!(target("/502"), Some(nowhere.to_string()));
+    assert_eq!(target("/508"), None);
+    proxy.expect_clean();
+}

@@ -12,7 +12,7 @@ use mio::{Events, Poll};
 use simple_dns::rdata::{A, AAAA, CNAME, RData, SOA};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, TYPE};
 use wayside::base::token::Source;
-use wayside::resolve::{Answer, Failure, NameId, Resolver, Settings};
+use wayside::resolve::{Answer, Failure, Guest, NameId, Resolver, Settings};
 
 /// A question as it came in.
 #[derive(Debug, Clone)]
@@ -252,7 +252,7 @@ fn converse(
 pub(crate) struct Bench {
     pub(crate) resolver: Resolver,
     pub(crate) now: Instant,
-    poll: Poll,
+    pub(crate) poll: Poll,
     pub(crate) settled: Vec<NameId>,
     dir: PathBuf,
 }
@@ -281,10 +281,31 @@ impl Bench {
     /// What is known of `host` now; `None`: pending.
     pub(crate) fn ask(&mut self, host: &str) -> Option<Result<Vec<IpAddr>, Failure>> {
         let id = self.resolver.name(host);
+        self.told(id)
+    }
+
+    /// What is known of `id` now; `None`: pending.
+    pub(crate) fn told(&mut self, id: NameId) -> Option<Result<Vec<IpAddr>, Failure>> {
         match self.resolver.addresses(id, self.now, self.poll.registry()) {
             Answer::Addresses(addresses) => Some(Ok(addresses.to_vec())),
             Answer::Failed(failure) => Some(Err(failure)),
             Answer::Pending => None,
+        }
+    }
+
+    /// The id of a name that the client 10.9.9.`client` sends.
+    pub(crate) fn guest(&mut self, client: u8, host: &str) -> Result<NameId, Failure> {
+        match self.resolver.guest(host, IpAddr::from([10, 9, 9, client]).into(), self.now)? {
+            Guest::Name(id) => Ok(id),
+            Guest::Address(address) => panic!("{host} is {address}"),
+        }
+    }
+
+    /// What that client is told of a name now; `None`: pending.
+    pub(crate) fn asks(&mut self, client: u8, host: &str) -> Option<Result<Vec<IpAddr>, Failure>> {
+        match self.guest(client, host) {
+            Ok(id) => self.told(id),
+            Err(failure) => Some(Err(failure)),
         }
     }
 

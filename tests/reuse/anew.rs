@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crate::http::{Body, Peer};
 use crate::support::*;
@@ -45,6 +46,9 @@ fn a_time_out_on_a_kept_connection_is_no_answer() {
     assert_eq!(metrics.sum("response_total", &[("status_code", "408")]), 0.0);
     assert_eq!(metrics.sum("response_total", &[("status_code", "200")]), 10.0);
     // It may have had an effect, or was the one answer of a new connection.
+    let wayside = pooled(&server);
+    let mut peer = Peer::new(wayside.connect(0));
+    assert_eq!(asks(&mut peer, get), "200");
     let post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi";
     assert_eq!(asks(&mut peer, post), "408");
     assert_eq!(asks(&mut Peer::new(wayside.connect(0)), &get.replacen('/', "/late", 1)), "408");
@@ -74,4 +78,31 @@ fn what_is_not_here_as_a_whole_is_not_sent_anew() {
         assert_eq!(asks(&mut peer, request), "502", "{request}");
         assert_eq!((heard.load(Ordering::SeqCst), server.accepted() - before), (1, 1), "{request}");
     }
+}
+
+#[test]
+fn what_must_not_be_sent_twice_takes_no_connection_that_may_be_about_to_end() {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let server = Server::start(|stream| {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut peer = Peer::new(stream);
+        while peer.request()?.is_some() {
+            peer.stream.write_all(OK)?;
+        }
+        Ok(())
+    });
+    let wayside = pooled(&server);
+    let events = |event| wayside.metrics().sum("wayside_pool_total", &[("event", event)]);
+    let [get, post] = ["GET", "POST"].map(|method| format!("{method} / HTTP/1.1\r\nHost: h\r\n\r\n"));
+    let mut peer = Peer::new(wayside.connect(0));
+    assert_eq!([&get, &post, &post].map(|request| asks(&mut peer, request)), ["200", "200", "200"]);
+    assert_eq!((server.accepted(), events("distrusted")), (1, 0.0), "nothing speaks against it");
+    eventually("the server closes it", LIMIT, || events("closed_by_server") == 1.0);
+    assert_eq!(asks(&mut peer, &get), "200");
+    // pace: more than half of that server's patience
+    std::thread::sleep(PATIENCE.mul_f32(0.6));
+    assert_eq!(asks(&mut peer, &post), "200");
+    assert_eq!((server.accepted(), events("distrusted")), (3, 1.0));
+    assert_eq!(asks(&mut peer, &get), "200");
+    assert_eq!(server.accepted(), 3, "others take it");
 }

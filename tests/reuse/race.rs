@@ -1,7 +1,9 @@
 //! The reuse race: a request is sent on a kept connection just as its server closes it.
 
 use std::io::{self, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,6 +11,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::http::{Body, Peer};
+use crate::support::servers::{Service, forward, need};
 use crate::support::*;
 
 const CLIENTS: usize = 64;
@@ -111,18 +114,10 @@ fn ask(wayside: &Wayside, ids: impl Iterator<Item = usize>, tally: &Tally, seed:
     }
 }
 
-#[test]
-fn a_server_that_closes_idle_connections_is_hardly_noticed() {
-    let total = REQUESTS[usize::from(std::env::var_os("WAYSIDE_LONG").is_some())];
+/// All requests, of 64 clients at once, each of which fails no more often than it may.
+fn race(server: SocketAddr, total: usize) {
     let seed = seed();
-    let heard = Arc::new(Heard((0..total).map(|_| AtomicU8::new(0)).collect()));
-    let (theirs, connection) = (Arc::clone(&heard), AtomicUsize::new(0));
-    let server = Server::start(move |stream| {
-        let number = connection.fetch_add(1, Ordering::SeqCst) as u64;
-        serve(stream, &theirs, seed.wrapping_add(number))
-    });
-    let forward = format!("127.0.0.1:0={}", server.addr());
-    let wayside = Wayside::start(&["--forward", &forward, "--http-reuse"]);
+    let wayside = Wayside::start(&["--forward", &forward(server), "--http-reuse"]);
     let tally = Tally::default();
     std::thread::scope(|scope| {
         for client in 0..CLIENTS {
@@ -136,15 +131,61 @@ fn a_server_that_closes_idle_connections_is_hardly_noticed() {
     let (lost_gets, lost_posts) = (tally.lost_gets.into_inner(), tally.lost_posts.into_inner());
     println!(
         "{total} requests, {} connections, {} reused, {} found closed, {} sent anew, {lost_gets} GET and {lost_posts} POST lost",
-        server.accepted(),
+        metrics.sum("tcp_open_total", &[("peer", "dst")]),
         events("reused"),
         events("closed_by_server"),
         metrics.sum("wayside_retries_total", &[]),
     );
+    assert_eq!(lost_gets, 0, "an idempotent request failed");
+    // It may be a few until it is known that this server closes early.
+    assert!(lost_posts * 2_000 <= total, "{lost_posts} of {} POST failed", total / 2);
+    assert!(events("reused") * 5.0 > total as f64, "hardly any connection was reused");
+}
+
+#[test]
+fn a_server_that_closes_idle_connections_is_hardly_noticed() {
+    let total = REQUESTS[usize::from(std::env::var_os("WAYSIDE_LONG").is_some())];
+    let seed = seed();
+    let heard = Arc::new(Heard((0..total).map(|_| AtomicU8::new(0)).collect()));
+    let (theirs, connection) = (Arc::clone(&heard), AtomicUsize::new(0));
+    let server = Server::start(move |stream| {
+        let number = connection.fetch_add(1, Ordering::SeqCst) as u64;
+        serve(stream, &theirs, seed.wrapping_add(number))
+    });
+    race(server.addr(), total);
     let twice: Vec<_> =
         (0..total).filter(|&id| is_post(id) && heard.0[id].load(Ordering::SeqCst) > 1).collect();
     assert!(twice.is_empty(), "POST that came twice: {twice:?}");
-    assert_eq!(lost_gets, 0, "an idempotent request failed");
-    assert!(lost_posts * 1000 < total, "{lost_posts} POST of {total} requests failed");
-    assert!(server.accepted() * 2 < total, "hardly any connection was reused");
+}
+
+/// Python takes long from its decision to close a connection to the end of it.
+fn race_of_python(kind: &str) {
+    let program = match need("python3") {
+        Ok(program) => program,
+        Err(why) => skipped!("{why}"),
+    };
+    let total = REQUESTS[usize::from(std::env::var_os("WAYSIDE_LONG").is_some())];
+    let server = Service::start(TempDir::new(), |port, _| {
+        let mut command = Command::new(&program);
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reuse/closing.py"));
+        command.args([kind, &port.to_string()]);
+        command
+    });
+    race(server.addr, total);
+    let mut peer = Peer::new(connect(server.addr).expect("to connect"));
+    peer.stream.write_all(b"GET /twice HTTP/1.1\r\nHost: h\r\n\r\n").expect("to ask");
+    let answer = String::from_utf8(peer.response(Body::Framed).expect("an answer").body).expect("text");
+    let (count, twice) = answer.split_once(' ').unwrap_or((&answer, ""));
+    assert_eq!(twice, "", "POST that came twice");
+    assert!(count.parse::<usize>().expect("a number") * 100 > total * 49, "{count} POST of {total}");
+}
+
+#[test]
+fn nor_is_one_of_threads_of_python() {
+    race_of_python("threads");
+}
+
+#[test]
+fn nor_is_one_of_asyncio() {
+    race_of_python("asyncio");
 }

@@ -52,6 +52,7 @@ pub fn example(name: &str) -> PathBuf {
 /// How to start `wayside run`.
 #[derive(Debug, Default, Clone)]
 pub struct Launch {
+    program: Option<String>,
     wrapper: Vec<String>,
     args: Vec<String>,
     env: Vec<(String, String)>,
@@ -66,6 +67,12 @@ impl Launch {
     /// Through another program that replaces itself with it, such as `prlimit --nofile=256` or `ip netns exec NAME`.
     pub fn through(mut self, wrapper: &[&str]) -> Self {
         self.wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// A copy of the program in another place.
+    pub fn program(mut self, path: &std::path::Path) -> Self {
+        self.program = Some(path.to_string_lossy().into_owned());
         self
     }
 
@@ -98,16 +105,16 @@ impl Launch {
                 args.extend([flag, value.to_owned()]);
             }
         }
-        let mut command = bare(&self.wrapper, &self.env);
+        let mut command = bare(self.program.unwrap_or_else(program), &self.wrapper, &self.env);
         let child = command.args(args).spawn().map_err(|error| format!("{}: {error}", program()))?;
         Wayside::wait_ready(child)
     }
 }
 
 /// The program with the environment of tests: none of ours, but for `env`.
-fn bare(wrapper: &[String], env: &[(String, String)]) -> Command {
+fn bare(program: String, wrapper: &[String], env: &[(String, String)]) -> Command {
     let mut words = wrapper.to_vec();
-    words.push(program());
+    words.push(program);
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);
     for (name, _) in std::env::vars_os() {
@@ -143,7 +150,7 @@ pub fn run_to_end(args: &[&str], env: &[(&str, &str)]) -> Ended {
 pub fn run_through(wrapper: &[&str], args: &[&str], env: &[(&str, &str)]) -> Ended {
     let env: Vec<_> = env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
     let wrapper: Vec<_> = wrapper.iter().map(|&word| word.to_owned()).collect();
-    let mut child = bare(&wrapper, &env).args(args).spawn().expect("the program");
+    let mut child = bare(program(), &wrapper, &env).args(args).spawn().expect("the program");
     let stdout = gather(child.stdout.take().expect("a pipe"), |_| {});
     let stderr = gather(child.stderr.take().expect("a pipe"), |_| {});
     let status = wait_child(&mut child, READY).unwrap_or_else(|| {
@@ -187,6 +194,8 @@ impl Wayside {
             Err(why) => {
                 let _ = this.child.kill();
                 this.status = this.child.wait().ok();
+                // Whoever it has started may keep the pipe open.
+                wait_until(READY, || this.stderr.reader.is_finished());
                 Err(format!("{why}; {:?}; stderr:\n{}", this.status, this.stderr.text()))
             }
         }

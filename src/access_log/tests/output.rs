@@ -70,7 +70,7 @@ fn numbers(text: &[u8]) -> Vec<u64> {
 #[test]
 fn off_is_off() {
     let poll = Poll::new().unwrap();
-    let mut log = AccessLog::new(AccessLogFormat::Off, poll.registry()).unwrap();
+    let mut log = AccessLog::new(AccessLogFormat::Off, poll.registry(), false).unwrap();
     log.write(&record());
     log.flush(Instant::now());
     log.finish(Duration::from_secs(1));
@@ -246,4 +246,16 @@ fn at_the_end_stdout_has_a_bounded_time() {
     assert_eq!((rig.log.lines(), rig.log.dropped()), (700, 0));
     drop(rig);
     assert_eq!(numbers(&read.join().unwrap()), (0..700).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_others_write_between_parts_no_line() {
+    let line = |letter: &str, length: usize| format!("{}\n", letter.repeat(length - 1));
+    let three = [line("a", 2000), line("b", 2000), line("c", 200)].concat();
+    assert_eq!(whole_lines(three.as_bytes()).len(), 4000);
+    assert_eq!(whole_lines(&three.as_bytes()[4000..]).len(), 200);
+    assert_eq!(whole_lines(line("d", PIPE_BUF).as_bytes()).len(), PIPE_BUF);
+    // A line that no pipe takes in one piece goes alone.
+    let long = [line("e", 5000), line("f", 10)].concat();
+    assert_eq!(whole_lines(long.as_bytes()).len(), 5000);
 }

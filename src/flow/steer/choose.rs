@@ -8,24 +8,17 @@ use crate::flow::ledger::Account;
 use crate::flow::steer::{SteeredFlow, Way};
 use crate::kit::Kit;
 use crate::metrics::Counter;
-use crate::resolve::{Dialable, Failure, Guest};
-use crate::route::{Asked, RouteId};
+use crate::resolve::{Dialable, Guest};
+use crate::route::{Asked, Case, Goal, Refusal, RouteId};
 use crate::wire::detect::Verdict;
 use crate::wire::event::{Peer, Version};
 use crate::wire::h1::facts::{self, Form, RequestFacts};
 use crate::wire::observer::Observer;
 use log::warn;
-use std::borrow::Cow;
 use std::net::SocketAddr;
-
-/// What we do not do for a client, and why.
-type Refusal = (u16, &'static str);
 
 /// The client is none of those that we are a proxy for.
 const NOT_SERVED: Refusal = (403, "client not allowed to use this proxy");
-
-/// Nothing is wrong, but the request ends here: we are whom it asks (RFC 9110, section 7.6.2).
-const OPTIONS: Refusal = (200, "");
 
 impl SteeredFlow {
     /// Whether its client may ask us for anything: where its target is known, or it may use us as a proxy.
@@ -38,6 +31,7 @@ impl SteeredFlow {
         let is_whole = matches!(&self.observer, Observer::Http1(http) if http.is_paused(Peer::Client));
         let Some(course) = &mut self.course else { return Next::Wait };
         self.up.forgo(course.drop_empty_line());
+        self.account.not_dialled();
         if let Some(verdict) = course.verdict.take() {
             self.account.decide(verdict, kit);
         }
@@ -104,12 +98,12 @@ fn aim(
     let Course { held, asked, traits, .. } = course;
     let head = held.get(..asked.request).unwrap_or_default();
     let facts = RequestFacts::of(head).map_err(|refused| (refused.status(), refused.as_str()))?;
-    let is_explicit = way.target.is_none();
-    let is_proxied = is_explicit && matches!(facts.form, Form::Absolute | Form::Authority);
-    if is_explicit && !may_use_proxy(account, kit) {
+    let has_target = way.target.is_some();
+    if !has_target && !may_use_proxy(account, kit) {
         return Err(NOT_SERVED);
     }
-    let is_connect = facts.form == Form::Authority;
+    let case = Case { head, facts: &facts, listen: way.listen, has_target };
+    let (is_proxied, is_connect) = (case.is_proxied(), facts.form == Form::Authority);
     // Refused or not: whether the connection is kept is for the request to say.
     *traits = Traits {
         purpose: if is_proxied && is_connect { Purpose::Connect } else { Purpose::Exchange },
@@ -119,46 +113,20 @@ fn aim(
         is_explicit: is_proxied,
         may_reuse: is_whole && !facts.is_upgrade && !is_connect,
     };
-    if is_explicit && facts::is_loop(head, &kit.pseudonym) {
-        return Err((508, "request has been here before"));
-    }
-    let proxied = if is_proxied { Some(proxied(&facts, kit)?) } else { None };
-    if !is_proxied && facts.is_host_other {
-        return Err((400, "host"));
-    }
-    let route =
-        if kit.router.applies_to(way.listen) { route_of(head, &facts, way.listen, kit) } else { None };
-    match (route, way.target, proxied) {
-        (Some(route), ..) => course.choice = backends(route, kit),
-        (None, Some(target), _) => course.go_to(target),
-        (None, None, Some((host, port))) => {
-            let target = find(host, port, kit)?;
+    match (case.judge(&kit.router, &kit.config.connect_ports, &kit.pseudonym)?, way.target) {
+        (Goal::Route(route), _) => course.choice = backends(route, kit),
+        (Goal::Target, Some(target)) => course.go_to(target),
+        (Goal::Target, None) => {}
+        (Goal::Host(host, port), _) => {
+            let target = find(host, port, account, kit)?;
             course.go_to(target);
         }
-        (None, None, None) => return Err((404, "no route")),
     }
     Ok(())
 }
 
 fn backends(route: RouteId, kit: &mut Kit) -> Choice {
     Choice::Backends(kit.router.backends(route, kit.backends.draw()))
-}
-
-fn route_of(head: &[u8], facts: &RequestFacts<'_>, listen: Entry, kit: &Kit) -> Option<RouteId> {
-    let header = |name: &str| field(head, name);
-    let RequestFacts { authority, target, method, .. } = *facts;
-    kit.router.route(&Asked { listen, authority, target, method, header: &header })
-}
-
-fn field<'a>(head: &'a [u8], name: &str) -> Option<Cow<'a, [u8]>> {
-    let mut found: Option<Cow<'a, [u8]>> = None;
-    for value in facts::values(head, name.as_bytes()) {
-        found = Some(match found {
-            None => Cow::Borrowed(value),
-            Some(before) => Cow::Owned([&before, &b", "[..], value].concat()),
-        });
-    }
-    found
 }
 
 fn route_of_http2(course: &Course, listen: Entry, kit: &Kit) -> Option<RouteId> {
@@ -178,26 +146,12 @@ fn route_of_tls(verdict: Option<&Verdict>, listen: Entry, kit: &Kit) -> Option<R
     kit.router.sni(listen, hello.sni.as_deref().unwrap_or_default())
 }
 
-/// Where an explicit proxy is asked to send it, if it may.
-fn proxied<'a>(facts: &RequestFacts<'a>, kit: &Kit) -> Result<(&'a [u8], u16), Refusal> {
-    let (host, port) = facts.proxied().map_err(|refused| (refused.status(), refused.as_str()))?;
-    if facts.form == Form::Authority && !kit.config.connect_ports.contains(port) {
-        return Err((403, "port not allowed for CONNECT"));
-    }
-    match facts.method {
-        b"OPTIONS" if facts.is_final_hop => Err(OPTIONS),
-        _ if facts.is_final_hop => Err((405, "this proxy does not answer TRACE")),
-        _ => Ok((host, port)),
-    }
-}
-
 /// The host that a client has named.
-fn find(host: &[u8], port: u16, kit: &mut Kit) -> Result<Dialable, Refusal> {
+fn find(host: &[u8], port: u16, account: &Account, kit: &mut Kit) -> Result<Dialable, Refusal> {
     let host = std::str::from_utf8(host).map_err(|_| (400, "host of the request target"))?;
-    match kit.resolver.guest(host, kit.instant) {
+    match kit.resolver.guest(host, account.source().ip().into(), kit.instant) {
         Ok(Guest::Address(ip)) => Ok(Dialable::Addr(SocketAddr::new(ip, port))),
         Ok(Guest::Name(name)) => Ok(Dialable::Name(name, port)),
-        Err(Failure::TooManyNames) => Err((503, "too many names are being looked up")),
-        Err(failure) => Err((502, failure.as_str())),
+        Err(failure) => Err((failure.status(), failure.as_str())),
     }
 }

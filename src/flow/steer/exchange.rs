@@ -49,12 +49,13 @@ impl SteeredFlow {
 
     /// Counts the request for where it goes, once.
     pub(super) fn commit(&mut self, kit: &mut Kit) {
-        let address = self.course.as_ref().and_then(|course| Some(course.upstream.as_ref()?.address));
-        let kept = self.course.as_ref().and_then(|course| kit.pool.labels(&course.upstream.as_ref()?.lease));
-        let label = match (kept, address) {
+        let upstream = self.course.as_ref().and_then(|course| course.upstream.as_ref());
+        let kept = upstream.and_then(|upstream| kit.pool.labels(&upstream.lease));
+        let refused_by = self.course.as_ref().and_then(|course| course.refused_by);
+        let label = match (kept, upstream.map(|upstream| upstream.address)) {
             (Some((label, _)), _) => label,
             (None, Some(address)) => self.label(address, kit),
-            (None, None) => self.account.label(),
+            (None, None) => refused_by.unwrap_or_else(|| self.account.label()),
         };
         let Some(course) = self.course.as_mut().filter(|course| !course.is_committed) else { return };
         course.is_committed = true;

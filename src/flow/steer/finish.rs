@@ -31,7 +31,7 @@ impl SteeredFlow {
         course.next();
         if let Some(upstream) = upstream {
             if is_fit {
-                kit.pool.park(upstream.end, upstream.lease, kit.now, &mut kit.metrics);
+                kit.pool.park(upstream.end, upstream.lease, kit.now, kit.now, &mut kit.metrics);
             } else {
                 kit.pool.close(upstream.lease, upstream.end.errno, kit.now, &mut kit.metrics);
             }
@@ -92,6 +92,9 @@ impl SteeredFlow {
         let may_repeat = course.may_repeat();
         let Some(upstream) = &mut course.upstream else { return Next::Close(Ending::Reset) };
         let sent = upstream.sent.take();
+        if upstream.is_reused {
+            kit.pool.disappointed(&upstream.lease, kit.now);
+        }
         if may_repeat {
             self.end_sent(sent, Outcome::Abandoned(Duration::ZERO), kit);
             kit.count(Counter::Retried);

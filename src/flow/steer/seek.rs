@@ -69,7 +69,7 @@ impl SteeredFlow {
             course.choice = match answer {
                 Answer::Pending => return Step::Wait,
                 Answer::Failed(failure) => {
-                    course.trouble = Trouble { status: 502, cause: failure.as_str() };
+                    course.trouble = Trouble { status: failure.status(), cause: failure.as_str() };
                     Choice::None
                 }
                 Answer::Addresses(all) => {
@@ -101,21 +101,22 @@ impl SteeredFlow {
         }
     }
 
-    /// The connection that was made while the client was silent, if it goes there.
+    /// The connection that was made while the client was silent, if it goes there. It has been idle, as a kept one.
     fn use_early(&mut self, address: SocketAddr, kit: &mut Kit) -> bool {
-        let early = self.course.as_mut().and_then(|course| course.upstream.as_mut());
-        match early {
-            Some(upstream) if upstream.address == address => {
-                // It may have been idle for long enough for its server to close it.
-                upstream.is_reused = upstream.is_connected;
-                true
-            }
-            Some(_) => {
-                self.give_back_early(kit);
-                false
-            }
-            None => false,
+        let Some(course) = &mut self.course else { return false };
+        let Some(upstream) = &mut course.upstream else { return false };
+        let is_once = course.traits.is_once() && upstream.is_connected;
+        let target = (self.account.direction, address);
+        let is_doubtful = is_once
+            && (!kit.pool.trusts(&target, upstream.began, kit.now)
+                || !socket::is_quiet(&upstream.end.stream));
+        if upstream.address == address && !is_doubtful {
+            // It may have been idle for long enough for its server to close it.
+            upstream.is_reused = upstream.is_connected;
+            return true;
         }
+        self.give_back_early(kit);
+        false
     }
 
     /// It is of no use here, but may be to another.
@@ -123,42 +124,35 @@ impl SteeredFlow {
         let Some(upstream) = self.course.as_mut().and_then(|course| course.upstream.take()) else { return };
         // What a server of HTTP/2 says first is for the one connection.
         if upstream.is_connected && !upstream.end.ready.is_readable() {
-            kit.pool.park(upstream.end, upstream.lease, kit.now, &mut kit.metrics);
+            kit.pool.park(upstream.end, upstream.lease, upstream.began, kit.now, &mut kit.metrics);
         } else {
             kit.pool.close(upstream.lease, 0, kit.now, &mut kit.metrics);
         }
     }
 
-    /// Takes a connection that was kept. One that can only be sent on once is looked at before: its server may have
-    /// closed it just now.
+    /// Takes a connection that was kept.
     fn reuse(&mut self, address: SocketAddr, kit: &mut Kit) -> bool {
         let reported = self.carried();
         let Some(course) = self.course.as_mut().filter(|course| course.traits.may_reuse) else {
             return false;
         };
-        let target = (self.account.direction, address);
-        while let Some((end, lease)) = kit.pool.take(self.key, target) {
-            if !course.traits.is_idempotent && !socket::is_quiet(&end.stream) {
-                kit.count(Counter::PoolClosedByServer);
-                kit.pool.close(lease, 0, kit.now, &mut kit.metrics);
-                continue;
-            }
-            kit.count(Counter::PoolReused);
-            self.account.dialled(address);
-            course.upstream = Some(Upstream {
-                end,
-                lease,
-                address,
-                is_reused: true,
-                is_connected: true,
-                began: kit.now,
-                until: Moment::NEVER,
-                reported,
-                sent: None,
-            });
-            return true;
-        }
-        false
+        let (target, is_once) = ((self.account.direction, address), course.traits.is_once());
+        let taken = kit.pool.take(self.key, target, is_once, kit.now, &mut kit.metrics);
+        let Some((end, lease)) = taken else { return false };
+        kit.count(Counter::PoolReused);
+        self.account.dialled(address);
+        course.upstream = Some(Upstream {
+            end,
+            lease,
+            address,
+            is_reused: true,
+            is_connected: true,
+            began: kit.now,
+            until: Moment::NEVER,
+            reported,
+            sent: None,
+        });
+        true
     }
 
     /// Starts to connect. Where that fails at once, `sent` is told.
@@ -262,6 +256,9 @@ impl SteeredFlow {
         if let Some(address) = address {
             let label = self.label(address, kit);
             self.account.dial_failed_for(label, error, kit);
+            if let Some(course) = &mut self.course {
+                course.refused_by = Some(label);
+            }
         } else {
             self.account.dial_failed(error, kit);
         }

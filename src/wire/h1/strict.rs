@@ -5,6 +5,7 @@ use super::fields::{Fields, is_disguise};
 use crate::wire::request_line::is_token;
 use httparse::Header;
 use memchr::memchr_iter;
+use std::net::Ipv6Addr;
 
 /// Every line ends with CRLF. httparse takes a lone LF; a lone CR it refuses itself.
 pub(super) fn lines(bytes: &[u8]) -> Result<(), Reason> {
@@ -60,8 +61,19 @@ pub(super) fn trailers(headers: &[Header<'_>]) -> Result<(), Reason> {
     if headers.iter().any(is_forbidden) { Err(Reason::Trailers) } else { Ok(()) }
 }
 
-/// `host [":" port]`, roughly: no byte that would end it, or be skipped, elsewhere.
+/// `host [":" port]`: a name, an IPv4 address, or an IPv6 address in brackets (RFC 3986, section 3.2.2); a port that can be
+/// connected to. Left out of the names is `,`, for it joins two of them.
 fn authority(text: &[u8]) -> bool {
-    let fits = |&byte: &u8| is_token(byte) || matches!(byte, b':' | b'[' | b']' | b'(' | b')' | b';' | b'=');
-    !text.is_empty() && text.iter().all(fits)
+    let Some((host, _)) = super::facts::split_authority(text) else { return false };
+    if text.starts_with(b"[") {
+        return std::str::from_utf8(host).is_ok_and(|ip| ip.parse::<Ipv6Addr>().is_ok());
+    }
+    let fits = |&byte: &u8| {
+        (is_token(byte) && !matches!(byte, b'#' | b'^' | b'`' | b'|'))
+            || matches!(byte, b'(' | b')' | b';' | b'=')
+    };
+    let is_escape = |digits: &[u8]| digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit);
+    host.iter().all(fits)
+        && memchr_iter(b'%', host)
+            .all(|at| host.get(at.saturating_add(1)..at.saturating_add(3)).is_some_and(is_escape))
 }

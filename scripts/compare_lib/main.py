@@ -101,7 +101,7 @@ def found(peers):
 def measure(options, bench, peers, versions):
     """Runs all loads, and writes what came of them after each: a run that is stopped has its part."""
     everything = {**describe(options), "versions": versions, "idle connections": bench.connections,
-                  "command": " ".join(["scripts/compare", *sys.argv[1:]]), "loads": []}
+                  "command": asked(options), "loads": []}
     results = everything["loads"]
     begun = time.monotonic()
     for nth, load in enumerate(options.loads, 1):
@@ -119,6 +119,14 @@ def measure(options, bench, peers, versions):
     # A peer that fails is a row that says so.
     ours = [row for result in results for row in result["rows"] if row["peer"] in ("wayside", "direct")]
     return 1 if any(row["problem"] for row in ours) else 0
+
+
+def asked(options):
+    """The command again, but for where its files went."""
+    words = ["scripts/compare"] + [word for word, given in (("--quick", options.quick), ("--docs", options.docs)) if given]
+    if len(options.loads) < len(loads.LOADS):
+        words.append("--loads " + ",".join(load.name for load in options.loads))
+    return " ".join([*words, "--peers " + ",".join(options.peers)])
 
 
 def write(base, everything):

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use support::programs::example;
 use support::*;
 
 /// How the script says that this machine cannot do it.

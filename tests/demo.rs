@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use support::programs::example;
 use support::*;
 
 /// A row as it must be.

@@ -260,6 +260,8 @@ impl Course {
 
     /// It is to go there.
     pub fn go_to(&mut self, target: Dialable) {
+        // Some may be left that were to be dialled for a silent client.
+        self.addresses.clear();
         self.choice = match target {
             Dialable::Addr(address) => {
                 self.addresses.push_back(address);

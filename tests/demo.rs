@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use support::programs::example;
 use support::*;
 
 /// A row as it must be.
@@ -43,35 +44,10 @@ const ROWS: [Row; 6] = [
     row("raw", "1 MiB, which is echoed", "unknown", "client", [(MIB, MIB), (MIB, MIB)]),
 ];
 
-/// The demo's program. `cargo test` builds it with the tests; where only this test is built, we see to it here.
+/// The demo's program.
 fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let test = std::env::current_exe().expect("this test's path");
-        let folder = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
-        let path = folder.join("examples/demo");
-        let built = |path| std::fs::metadata(path).and_then(|data| data.modified()).ok();
-        if built(&path) < built(&test) {
-            let profile = match folder.file_name().and_then(|name| name.to_str()) {
-                Some("debug") | None => "dev",
-                Some(name) => name,
-            };
-            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            let mut build = Command::new(cargo);
-            build.current_dir(env!("CARGO_MANIFEST_DIR"));
-            // What cargo told us of this package makes build scripts run again, and compile ring anew.
-            for (name, _) in std::env::vars_os() {
-                let text = name.to_string_lossy();
-                if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-                    build.env_remove(name);
-                }
-            }
-            let status = build.args(["build", "--quiet", "--example", "demo", "--profile", profile]).status();
-            assert!(status.is_ok_and(|status| status.success()), "cargo cannot build the demo");
-        }
-        assert!(path.is_file(), "there is no {}", path.display());
-        path
-    })
+    PROGRAM.get_or_init(|| example("demo"))
 }
 
 fn start(args: &[&str]) -> Child {

@@ -3,6 +3,8 @@
 
 #[path = "documented/elsewhere.rs"]
 mod elsewhere;
+#[path = "documented/figures.rs"]
+mod figures;
 #[path = "documented/here.rs"]
 mod here;
 #[path = "documented/read.rs"]
@@ -35,7 +37,7 @@ fn each_command_is_run_somewhere() {
         new("wayside doctor --json --ready", true),
         new("wayside doctor --fast", false),
         new("wayside doktor", false),
-        new("wayside run --workers 2 --forward 127.0.0.1:1=127.0.0.1:2", true),
+        new("wayside run --workers 3 --forward 127.0.0.1:1=127.0.0.1:2", true),
         new("cargo test --test gone", false),
         new("cargo test --test house no_such_function -- --nocapture", false),
         new("cargo bench --bench gone", false),

@@ -83,6 +83,28 @@ fn localhost_is_whichever_address_accepts() {
     }
 }
 
+/// With `--http-reuse` a target is dialled for a silent client as well: each of its addresses.
+#[test]
+fn a_silent_client_gets_whichever_address_accepts() {
+    let (server, _held) = or_skip!(on_one_family(false));
+    let target = format!("localhost:{}", server.local_addr().expect("its address").port());
+    let wayside = Wayside::start(&["--http-reuse", "--forward", &servers::forward(target)]);
+    let mut client = wayside.connect(0);
+    let mut server = accept(&server);
+    server.write_all(b"220 ready").expect("to write");
+    client.read_exact(&mut [0; 9]).expect("what the server says first");
+    assert_eq!(refused(&wayside), 1.0, "::1 comes first");
+}
+
+#[test]
+fn a_silent_client_of_a_name_that_does_not_exist_is_told() {
+    let lab = or_skip!(Lab::new());
+    let wayside = lab.wayside(&["--http-reuse", "--forward", "127.0.0.1:0=nothing.test:80"]);
+    let client = wayside.connect(0);
+    expect_reset(&client, LIMIT);
+    assert_eq!(wayside.metrics().sum("wayside_connect_failures_total", &[("cause", "no such name")]), 1.0);
+}
+
 #[test]
 fn localhost_where_nobody_accepts() {
     let (server, _held) = or_skip!(on_one_family(false));

@@ -245,7 +245,8 @@ fn begun(head: &mut Vec<u8>, bytes: &[u8]) -> io::Result<Option<usize>> {
     let mut length = lengths
         .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
         .map(|(_, value)| value.trim());
-    let length: usize = length.next_back().and_then(|length| length.parse().ok()).ok_or(ErrorKind::InvalidData)?;
+    let length: usize =
+        length.next_back().and_then(|length| length.parse().ok()).ok_or(ErrorKind::InvalidData)?;
     let rest = (end + 4).saturating_add(length).checked_sub(head.len()).ok_or(ErrorKind::InvalidData)?;
     Ok(Some(rest))
 }

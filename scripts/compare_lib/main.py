@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import resource
 import shutil
@@ -18,8 +19,8 @@ from .peers.wayside import build
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_HERE = 77
-# Seconds after which --quick takes disturbed runs as they are.
-QUICK = 150
+# Seconds that --quick has for all loads: a load that is past its share is run once.
+QUICK = 230
 HELP = """\
 What a request costs through wayside and through other proxies: the processor time of the proxy alone, which does not
 depend on how fast the load is. One process with one thread of each, alone on one processor; load and server on
@@ -53,8 +54,9 @@ def processors(text):
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/compare", description=HELP,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="2 rounds of 0.5 s, with haproxy, nginx and sslh")
+    parser.add_argument("--quick", action="store_true", help="2 rounds of 0.4 s, with haproxy, nginx and sslh")
     parser.add_argument("--check", action="store_true", help="prove what each configuration does, and measure nothing")
+    parser.add_argument("--no-install", action="store_true", help="use the peers that are here")
     parser.add_argument("--docs", action="store_true", help="write docs/performance.md and .svg as well")
     parser.add_argument("--peers", type=names, help=f"of {', '.join(PEERS)}; default {','.join(DEFAULT)}")
     parser.add_argument("--loads", type=names, help="by their names, or how those begin; default all")
@@ -65,7 +67,7 @@ def arguments():
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the files go; default target/compare")
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
-    options.seconds = options.seconds or (0.5 if options.quick else 2)
+    options.seconds = options.seconds or (0.4 if options.quick else 2)
     options.peers = options.peers or ([name for name in DEFAULT if name != "envoy"] if options.quick else DEFAULT)
     unknown = set(options.peers) - set(PEERS)
     if unknown:
@@ -99,11 +101,12 @@ def found(peers):
 def measure(options, bench, peers, versions):
     """Runs all loads, and writes what came of them after each: a run that is stopped has its part."""
     everything = {**describe(options), "versions": versions, "idle connections": bench.connections,
-                  "command": " ".join(["scripts/compare", *sys.argv[1:]]), "loads": []}
+                  "command": asked(options), "loads": []}
     results = everything["loads"]
-    until = time.monotonic() + (QUICK if options.quick else 1e9)
-    for load in options.loads:
+    begun = time.monotonic()
+    for nth, load in enumerate(options.loads, 1):
         print(f"{load.name}: {load.title}", file=sys.stderr, flush=True)
+        until = begun + QUICK * nth / len(options.loads) if options.quick else math.inf
         results.append(figures.result(load, rounds.run(bench, load, peers, options.rounds, until)))
         write(options.out / "compare", everything)
     if options.docs:
@@ -116,6 +119,14 @@ def measure(options, bench, peers, versions):
     # A peer that fails is a row that says so.
     ours = [row for result in results for row in result["rows"] if row["peer"] in ("wayside", "direct")]
     return 1 if any(row["problem"] for row in ours) else 0
+
+
+def asked(options):
+    """The command again, but for where its files went."""
+    words = ["scripts/compare"] + [word for word, given in (("--quick", options.quick), ("--docs", options.docs)) if given]
+    if len(options.loads) < len(loads.LOADS):
+        words.append("--loads " + ",".join(load.name for load in options.loads))
+    return " ".join([*words, "--peers " + ",".join(options.peers)])
 
 
 def write(base, everything):
@@ -131,7 +142,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if len(os.sched_getaffinity(0)) < 2:
         give_up("one processor only")
-    install(options.peers)
+    if not options.no_install:
+        install(options.peers)
     peers, versions = found([Direct(), Wayside(), *(PEERS[name] for name in options.peers)])
     helper = os.environ.get("WAYSIDE_LOAD") or build("--example", "load") / "examples/load"
     has_http2 = bool(shutil.which("h2load") and shutil.which("nghttpd"))
@@ -148,7 +160,7 @@ def main():
     except OSError as error:
         give_up(f"no network namespace: {error}")
     # A proxy has two descriptors for each, and needs some more.
-    most_idle = min(1000 if options.quick else 8000, most // 2 - 500)
+    most_idle = min(4000 if options.quick else 8000, most // 2 - 500)
     bench = Bench(Path(helper).resolve(), options.processors, options.seconds, most_idle)
     try:
         if options.check:

@@ -60,13 +60,13 @@ def needs_more(load, entry, rounds, is_late):
     if load.driver == "greeting" and any(sample["cost"] > WAITED for sample in entry.samples + entry.disturbed):
         return False
     done = len(entry.samples) + len(entry.disturbed)
-    return len(entry.samples) < rounds and done < (rounds if is_late else rounds * 2)
+    return len(entry.samples) < rounds and done < (1 if is_late else rounds * 2)
 
 
 def run(bench, load, peers, rounds, until):
     """The entries of a load, each with `rounds` samples where that many were undisturbed in twice as many runs.
 
-    From `until` on, a monotonic time, nothing is run again."""
+    From `until` on, a monotonic time, nothing is run a second time."""
     rows = entries(load, peers)
     for nth in range(rounds * 2):
         wanted = [entry for entry in rows if needs_more(load, entry, rounds, time.monotonic() > until)]

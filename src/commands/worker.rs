@@ -3,7 +3,7 @@
 use crate::commands::run::{end, log_to_stderr};
 use crate::config::Config;
 use crate::listener::sockets::{Given, Role};
-use crate::sys::{child, cpu};
+use crate::sys::{child, cpu, process};
 use crate::worker::{Post, Worker};
 use std::process::ExitCode;
 
@@ -31,6 +31,8 @@ pub fn run(config: Config, inheritance: Inheritance) -> ExitCode {
 fn start(config: Config, inheritance: Inheritance) -> Result<Worker, String> {
     let Inheritance { control, words, of, core, sockets } = inheritance;
     let take = |fd| child::inherited(fd).map_err(|error| format!("descriptor {fd}: {error}"));
+    // It was started by the number of a descriptor, and would be called so.
+    let _ = process::set_name(c"wayside");
     let post = Post { control: take(control)?.into(), last_words: take(words)?.into(), of };
     let sockets: Result<Vec<_>, String> =
         sockets.into_iter().map(|(role, fd)| Ok((role, take(fd)?))).collect();

@@ -32,6 +32,11 @@ impl Application {
         Ok(())
     }
 
+    /// While it runs.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     pub(super) fn is_running(&self) -> bool {
         self.child.is_some()
     }

@@ -33,6 +33,10 @@ pub(super) struct Check {
 }
 
 impl Check {
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(super) fn until(&self) -> Instant {
         self.until
     }

@@ -1,6 +1,8 @@
 //! Watching over the workers: who has got ready, who has ended, and who is started again, and when.
 
+use super::application::Application;
 use super::member::{Member, Phase};
+use super::reload::Check;
 use super::{Course, Supervisor};
 use crate::metrics::Counter;
 use crate::metrics::merge::Whose;
@@ -69,6 +71,9 @@ impl Supervisor {
         if self.application.as_mut().is_some_and(|it| it.has_just_ended()) {
             self.drain();
         }
+        let own = self.members.iter().map(Member::pid).chain(self.check.as_ref().map(Check::pid));
+        let own: Vec<u32> = own.chain(self.application.as_ref().and_then(Application::pid)).collect();
+        child::reap_orphans(|pid| own.contains(&pid));
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create, open};
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
-use rustix::process::{Pid, Signal as KernelSignal, kill_process};
+use rustix::process::{Pid, Signal as KernelSignal, WaitOptions, kill_process, waitpid};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -39,6 +39,29 @@ pub fn signal(child: &Child, signal: Signal) {
 pub fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| signal.saturating_add(128)));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+}
+
+/// Takes leave of children that have ended and are nobody's: process 1 of a container gets all orphans. One that
+/// `is_ours` is left to whoever started it; then the rest is left for the next time, too.
+pub fn reap_orphans(is_ours: impl Fn(u32) -> bool) {
+    while let Some(pid) = ended_child() {
+        if is_ours(pid.as_raw_nonzero().get().unsigned_abs()) {
+            return;
+        }
+        let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+    }
+}
+
+/// A child that has ended and was not waited for.
+fn ended_child() -> Option<Pid> {
+    // SAFETY: zeroes are a valid value of it; the kernel writes it, or leaves it, and then the process id is 0.
+    let (result, pid) = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        let result = libc::waitid(libc::P_ALL, 0, &mut info, flags);
+        (result, info.si_pid())
+    };
+    Pid::from_raw(pid).filter(|_| result == 0)
 }
 
 /// An executable file, held open: what is put in its place later does not change it.

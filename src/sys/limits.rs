@@ -16,9 +16,14 @@ pub fn raise_descriptor_limit() -> usize {
 
 /// What buffers may hold at most: a quarter of the memory that the control group allows, and 64 MiB at the most.
 pub fn memory_share() -> usize {
+    // Read once, at the start. Version 2 of control groups, and version 1.
+    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    share(files.iter().find_map(|file| std::fs::read_to_string(file).ok()).as_deref())
+}
+
+/// Outside of a limited group there is no file, or it says `max`, or (version 1) more than there can be.
+fn share(allowed: Option<&str>) -> usize {
     const MOST: usize = 64 << 20;
-    // Read once, at the start. Outside of a limited group the file is missing or says "max".
-    let allowed = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
     allowed
         .and_then(|text| text.trim().parse::<usize>().ok())
         .map_or(MOST, |bytes| (bytes / 4).clamp(1 << 20, MOST))
@@ -30,5 +35,24 @@ pub fn trim_memory() {
     // SAFETY: malloc_trim takes no pointer and may be called at any time.
     unsafe {
         libc::malloc_trim(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_of_what_the_group_may_have() {
+        for (said, expected) in [
+            (Some("16777216\n"), 4 << 20),
+            (Some("1073741824"), 64 << 20),
+            (Some("1000"), 1 << 20),
+            (Some("9223372036854771712\n"), 64 << 20),
+            (Some("max\n"), 64 << 20),
+            (None, 64 << 20),
+        ] {
+            assert_eq!(share(said), expected, "{said:?}");
+        }
     }
 }

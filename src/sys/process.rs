@@ -1,5 +1,6 @@
 //! What this process uses, as `/proc` tells it. For scrapes: a few short reads, no allocation worth naming.
 
+use std::ffi::CStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::time::Duration;
@@ -38,6 +39,11 @@ pub fn usage() -> Option<Usage> {
         open_fds: open_fds(),
         max_fds: getrlimit(Resource::Nofile).current,
     })
+}
+
+/// What `ps` and `top` call this process; at most 15 bytes are kept.
+pub fn set_name(name: &CStr) -> io::Result<()> {
+    Ok(rustix::thread::set_name(name)?)
 }
 
 /// The user and the group that this process's sockets belong to.

@@ -10,6 +10,8 @@ const BY: &[(&str, &str, &str)] = &[
     ("cargo run --release --example demo", ".ci/run", "step cargo run --release --example demo"),
     ("scripts/test", ".ci/run", "step scripts/test"),
     (".ci/run", ".ci/run", "all passed"),
+    ("cargo bench", ".ci/run", "step cargo bench"),
+    ("scripts/instructions", ".ci/run", "step scripts/instructions"),
     ("scripts/fairness", ".ci/run", "step scripts/fairness"),
     ("scripts/observer-cost", ".ci/run", "step observer_cost"),
     ("scripts/python-tests", "tests/python_suite.rs", "\"/scripts/python-tests\""),
@@ -30,7 +32,7 @@ pub(crate) fn is_run(shown: &Shown) -> Result<(), String> {
     let words: Vec<&str> = command.split_whitespace().collect();
     match words[..] {
         ["cargo", "test", "--test", name, ref rest @ ..] => test(name, rest),
-        ["cargo", "bench", "--bench", name] => bench(name),
+        ["cargo", "bench", "--bench", name, ..] => bench(name),
         ["wayside", command, ref rest @ ..] if !shown.in_block => mention(command, rest),
         ["cargo", "test", _, ..] => Err("name a test file: --test NAME".to_owned()),
         _ => {

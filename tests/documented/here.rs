@@ -26,6 +26,23 @@ pub(crate) const COMMANDS: &[Run] = &[
          until_true grep -qx 'wayside: ready' run.log
          [[ $(fetch http://127.0.0.1:8080/) == 'hello from the server' ]]",
     ),
+    run(
+        "wayside run --workers 2 --forward 127.0.0.1:8080=127.0.0.1:80",
+        "serve 127.0.0.1 80
+         @ >run.log 2>&1 &
+         until_true grep -qx 'wayside: ready' run.log
+         [[ $(fetch http://127.0.0.1:8080/) == 'hello from the server' ]]
+         fetch http://127.0.0.1:4191/metrics | has -x 'wayside_workers{state=\"ready\"} 2'",
+    ),
+    run(
+        "wayside run --forward 127.0.0.1:8080=db.example.com:80 -- ./job --its-own flags",
+        "serve 192.0.2.80 80
+         printf '%s\n' '#!/bin/sh' 'echo \"$*\" >words' 'curl -sS http://127.0.0.1:8080/ >answer' 'exit 7' >job
+         chmod 755 job
+         code=0
+         @ || code=$?
+         [[ $code == 7 && $(<words) == '--its-own flags' && $(<answer) == 'hello from the server' ]]",
+    ),
     // Redirection.
     run(
         "wayside init --skip-inbound-ports 22",
@@ -129,7 +146,7 @@ while True:
     ),
     // Routes.
     run(
-        "wayside check --config wayside.toml --explain 'GET http://api.example.com/v1/users'",
+        "wayside check --config wayside.conf --explain 'GET http://api.example.com/v1/users'",
         "@ | has 'backend \"api\"'",
     ),
     run(

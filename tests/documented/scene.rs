@@ -74,7 +74,7 @@ pub(crate) fn lacks() -> Option<String> {
 fn folder() -> (TempDir, PathBuf) {
     let dir = TempDir::new();
     let place = dir.file("deployment.yml", DEPLOYMENT).parent().expect("a folder").to_owned();
-    dir.file("hosts", "127.0.0.1 localhost\n192.0.2.80 example.com\n10.0.0.2 api.internal\n");
+    dir.file("hosts", "127.0.0.1 localhost\n192.0.2.80 example.com db.example.com\n10.0.0.2 api.internal\n");
     for sub in ["served", "examples"] {
         std::fs::create_dir(place.join(sub)).expect("a folder");
     }
@@ -86,11 +86,11 @@ fn folder() -> (TempDir, PathBuf) {
     (dir, place)
 }
 
-/// Runs a script in bash, with this as `wayside.toml`; what it printed. Panics with what it said if it fails.
+/// Runs a script in bash, with this as `wayside.conf`; what it printed. Panics with what it said if it fails.
 #[track_caller]
 pub(crate) fn play(script: &str, config: &str) -> String {
     let (dir, place) = folder();
-    dir.file("wayside.toml", config);
+    dir.file("wayside.conf", config);
     let path = format!("{}/bin:{}", place.display(), std::env::var("PATH").unwrap_or_default());
     let script = format!("set -euo pipefail\n{PRELUDE}\n{script}\n");
     let mut command = Command::new("unshare");

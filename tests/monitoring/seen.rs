@@ -113,7 +113,10 @@ pub(crate) fn everything() -> Seen {
     eventually("every end is counted", LIMIT, || opened(&wayside) == closed(&wayside));
     let upstream = |wayside: &Wayside| wayside.metrics().sum("tcp_close_total", &[("backend", "shop")]);
     eventually("the end of a server's connection is counted", LIMIT, || upstream(&wayside) > 0.0);
-    Seen::of(&wayside.get("/metrics").1)
+    // What only a supervisor has.
+    let supervisor = Wayside::start(&["--workers", "2", "--forward", &forwards[0]]).get("/metrics").1;
+    let workers = supervisor.lines().filter(|line| line.contains("wayside_workers"));
+    Seen::of(&workers.fold(wayside.get("/metrics").1, |all, line| format!("{all}{line}\n")))
 }
 
 /// Requests that take the route, until one of its two servers is set aside.

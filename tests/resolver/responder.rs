@@ -48,6 +48,11 @@ impl Asked {
         self.packet(code, lines).build_bytes_vec_compressed().unwrap()
     }
 
+    /// Whether it comes with EDNS0: a record in its additional section.
+    pub(crate) fn has_edns(&self) -> bool {
+        self.bytes[10..12] != [0, 0]
+    }
+
     /// The same, cut as too long.
     pub(crate) fn cut(&self) -> Vec<u8> {
         let mut packet = self.packet(RCODE::NoError, &[]);
@@ -115,8 +120,17 @@ pub(crate) struct Responder {
 
 impl Responder {
     pub(crate) fn start(servers: u8, handler: impl FnMut(&Asked) -> Vec<Say> + Send + 'static) -> Responder {
+        let addresses: Vec<IpAddr> = (1..=servers).map(|last| [127, 0, 0, last].into()).collect();
+        Responder::on(&addresses, handler)
+    }
+
+    /// The same on these addresses.
+    pub(crate) fn on(
+        addresses: &[IpAddr],
+        handler: impl FnMut(&Asked) -> Vec<Say> + Send + 'static,
+    ) -> Responder {
         let sockets =
-            (0..100).find_map(|_| bind(servers).ok()).expect("a port that is free on all addresses");
+            (0..100).find_map(|_| bind(addresses).ok()).expect("a port that is free on all addresses");
         let port = sockets[0].0.local_addr().unwrap().port();
         let handler: Arc<Mutex<Handler>> = Arc::new(Mutex::new(Box::new(handler)));
         let (asked, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
@@ -171,15 +185,14 @@ impl Drop for Responder {
     }
 }
 
-fn bind(servers: u8) -> std::io::Result<Vec<(UdpSocket, TcpListener)>> {
+fn bind(addresses: &[IpAddr]) -> std::io::Result<Vec<(UdpSocket, TcpListener)>> {
     let mut port = 0;
-    (1..=servers)
-        .map(|last| {
-            let udp = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, last), port))?;
-            port = udp.local_addr()?.port();
-            Ok((udp, TcpListener::bind((Ipv4Addr::new(127, 0, 0, last), port))?))
-        })
-        .collect()
+    let both = addresses.iter().map(|&address| {
+        let udp = UdpSocket::bind((address, port))?;
+        port = udp.local_addr()?.port();
+        Ok((udp, TcpListener::bind((address, port))?))
+    });
+    both.collect()
 }
 
 const TICK: Duration = Duration::from_millis(20);

@@ -265,3 +265,58 @@ fn what_comes_with_the_switch_to_http2_arrives() {
         assert_eq!(came, SWITCH);
     }
 }
+
+#[test]
+fn a_server_that_leaves_before_its_answer_ends_no_client() {
+    let server = Server::start(|stream| {
+        let mut peer = Peer::new(stream);
+        while let Some(request) = peer.request()? {
+            match request.second() {
+                "/ends" => return Ok(()),
+                "/resets" => {
+                    reset(peer.stream);
+                    return Ok(());
+                }
+                _ => peer.stream.write_all(OK)?,
+            }
+        }
+        Ok(())
+    });
+    let wayside = pooled(&[], &server);
+    let mut peer = Peer::new(wayside.connect(0));
+    let causes = [("/ends", "server closed the connection"), ("/resets", "server reset the connection")];
+    for (target, cause) in causes {
+        write!(peer.stream, "POST {target} HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi")
+            .expect("to ask");
+        let answer = peer.response(Body::Framed).expect("an answer");
+        assert_eq!((answer.second(), answer.field("wayside-error")), ("502", Some(cause)));
+        assert!(!answer.is_last());
+        peer.stream.write_all(GET).expect("to ask");
+        assert_eq!(peer.response(Body::Framed).expect("an answer").second(), "200");
+    }
+}
+
+#[test]
+fn what_is_about_one_connection_stays_there() {
+    let (say, said) = std::sync::mpsc::channel();
+    let server = Server::start(move |stream| {
+        let mut peer = Peer::new(stream);
+        while let Some(request) = peer.request()? {
+            say.send(request.head).expect("the test");
+            peer.stream
+                .write_all(b"HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 0\r\n\r\n")?;
+        }
+        Ok(())
+    });
+    let wayside = pooled(&[], &server);
+    let mut peer = Peer::new(wayside.connect(0));
+    let named = "Connection: keep-alive, x-mine\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nProxy-Connection: a\r\n";
+    write!(peer.stream, "GET /1 HTTP/1.1\r\nHost: h\r\n{named}X-Theirs: 2\r\n\r\n").expect("to ask");
+    let answer = peer.response(Body::Framed).expect("an answer");
+    assert_eq!((answer.second(), answer.field("keep-alive")), ("200", None));
+    let heard = "GET /1 HTTP/1.1\r\nHost: h\r\nConnection: x-mine\r\nX-Mine: 1\r\nX-Theirs: 2\r\n\r\n";
+    assert_eq!(said.recv().expect("a request"), heard);
+    peer.stream.write_all(b"GET http://a.example/ HTTP/1.1\r\nHost: b.example\r\n\r\n").expect("to ask");
+    let answer = peer.response(Body::Framed).expect("an answer");
+    assert_eq!((answer.second(), answer.field("wayside-error")), ("400", Some("host")));
+}

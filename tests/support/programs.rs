@@ -1,6 +1,7 @@
-//! Client programs that are run to their end, each with a limit.
+//! Client programs that are run to their end, each with a limit; and where the examples are.
 
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -64,4 +65,32 @@ fn read_all(from: &mut impl Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     let _ = from.read_to_end(&mut bytes);
     bytes
+}
+
+/// The program of an example. `cargo test` builds them with the tests; where one test only is built, we see to it here.
+pub fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("this test's path");
+    let folder = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
+    let path = folder.join("examples").join(name);
+    let built = |path| std::fs::metadata(path).and_then(|data| data.modified()).ok();
+    if built(&path) < built(&test) {
+        let profile = match folder.file_name().and_then(|name| name.to_str()) {
+            Some("debug") | None => "dev",
+            Some(name) => name,
+        };
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.current_dir(env!("CARGO_MANIFEST_DIR"));
+        // What cargo told us of this package makes build scripts run again, and compile ring anew.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                build.env_remove(name);
+            }
+        }
+        let status = build.args(["build", "--quiet", "--example", name, "--profile", profile]).status();
+        assert!(status.is_ok_and(|status| status.success()), "cargo cannot build the example {name}");
+    }
+    assert!(path.is_file(), "there is no {}", path.display());
+    path
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -93,6 +93,7 @@ pub struct Daemon {
     child: Child,
     name: String,
     dir: TempDir,
+    is_waited_for: bool,
 }
 
 impl Daemon {
@@ -104,7 +105,7 @@ impl Daemon {
         let log = std::fs::File::create(dir.path().join("log")).expect("a log file");
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a handle")).stderr(log).process_group(0);
         let child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
-        Daemon { child, name, dir }
+        Daemon { child, name, dir, is_waited_for: false }
     }
 
     /// Waits until it accepts connections there; panics with its output if it ends or does not in 30 s.
@@ -137,6 +138,17 @@ impl Daemon {
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
+
+    /// Waits for its end; none if it does not come within `limit`.
+    pub fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let mut status = None;
+        wait_until(limit, || {
+            status = self.child.try_wait().expect("its state");
+            status.is_some()
+        });
+        self.is_waited_for |= status.is_some();
+        status
+    }
 }
 
 impl Drop for Daemon {
@@ -146,6 +158,9 @@ impl Drop for Daemon {
             eprintln!("--- {} said:\n{}---", self.name, self.output());
         }
         // The group, for servers that fork; unreaped as it is, its id cannot be another's.
+        if self.is_waited_for {
+            return;
+        }
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
     }

@@ -9,6 +9,7 @@ use crate::support::*;
 in_both_families! {
     what_the_application_dials_is_outbound
     a_redirected_request_to_a_proxy_goes_where_it_was_going
+    a_switch_of_a_shared_connection_is_the_clients_own
     what_the_application_serves_is_inbound
     the_application_reaches_itself_by_the_address_of_its_host
     servers_may_speak_first_both_ways
@@ -108,6 +109,44 @@ fn an_ipv4_address_dialled_through_an_ipv6_socket_is_shown_as_ipv4() {
     expect_account(&lab, line, "outbound", lab.far(8082));
     let source = SocketAddr::new(lab.app(0).ip(), here(&client).port());
     assert_eq!(field(line, "source"), Some(source.to_string()), "{line}");
+}
+
+/// WebSocket, CONNECT and HTTP/2 behind HTTP/1: what is sent right behind the switch arrives, and both ways go on.
+fn a_switch_of_a_shared_connection_is_the_clients_own(family: Family) {
+    let upgrade = |to: &str, more: &str| {
+        format!("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade{more}\r\nUpgrade: {to}\r\n")
+    };
+    let switch = |to: &str| {
+        format!("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {to}\r\n\r\n")
+    };
+    let settings = "HTTP2-Settings: AAMAAABk\r\n\r\n";
+    let cases = [
+        (format!("{}\r\n", upgrade("websocket", "")), switch("websocket"), "\u{1}\u{2}hi"),
+        (
+            "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n".to_owned(),
+            "HTTP/1.1 200 OK\r\n\r\n".to_owned(),
+            "220 here\r\n",
+        ),
+        (format!("{}{settings}", upgrade("h2c", ", HTTP2-Settings")), switch("h2c"), "\0\0\0\u{4}\0\0\0\0\0"),
+    ];
+    let lab = Pod::new(family, &[], &["--http-reuse"]);
+    for (port, (ask, switch, behind)) in (8080..).zip(cases) {
+        let listener = lab.peer.listen(lab.far(port));
+        let mut client = lab.host.connect_as(APP, lab.far(port));
+        client.write_all(ask.as_bytes()).expect("to ask");
+        let mut server = accept(&listener);
+        let mut heard = vec![0; ask.len()];
+        server.read_exact(&mut heard).expect("the request");
+        assert_eq!(String::from_utf8_lossy(&heard), ask);
+        let said = [switch, behind.to_owned()].concat();
+        server.write_all(said.as_bytes()).expect("to switch");
+        let mut came = vec![0; said.len()];
+        client.read_exact(&mut came).expect("the switch and what is behind it");
+        assert_eq!(String::from_utf8_lossy(&came), said);
+        // A preface and SETTINGS; to two of them just bytes.
+        client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").expect("to go on");
+        server.read_exact(&mut [0; 33]).expect("what the client says");
+    }
 }
 
 fn what_the_application_serves_is_inbound(family: Family) {

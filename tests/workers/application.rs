@@ -23,7 +23,7 @@ fn start(workers: &str, server: &Server, script: &str) -> Wayside {
 fn its_exit_code_is_ours() {
     let server = http_server();
     for workers in ["1", "2"] {
-        for (script, code) in [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143)] {
+        for (script, code) in [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -KILL $$", 137)] {
             let mut wayside = start(workers, &server, script);
             assert_eq!(wayside.wait(LIMIT).expect("it ends").code(), Some(code), "{workers}: {script}");
         }
@@ -34,19 +34,22 @@ fn its_exit_code_is_ours() {
 fn it_is_told_to_end_and_served_until_it_has() {
     let server = http_server();
     let dir = TempDir::new();
-    let mark = dir.path().join("told");
-    let script = format!(
-        "trap 'echo told >{0}; while [ -e {0} ]; do sleep 0.05; done; exit 9' TERM; echo up >&2; while :; do sleep 0.05; done",
-        mark.display()
-    );
-    let mut wayside = start("2", &server, &script);
-    eventually("it runs", 5 * SECOND, || wayside.stderr().contains("up"));
-    wayside.signal(Signal::TERM);
-    eventually("it was told", 5 * SECOND, || mark.exists());
-    eventually("/ready says 503", 5 * SECOND, || wayside.get("/ready").0 == 503);
-    super::house::ask(wayside.addr(0)).expect("still served");
-    std::fs::remove_file(&mark).expect("to let it end");
-    assert_eq!(wayside.wait(LIMIT).expect("it ends").code(), Some(9));
+    for (workers, signal, code) in [("2", Signal::TERM, 9), ("2", Signal::INT, 8), ("1", Signal::INT, 8)] {
+        let mark = dir.path().join("told");
+        let script = format!(
+            "told() {{ echo told >{0}; while [ -e {0} ]; do sleep 0.05; done; exit $1; }}; \
+             trap 'told 9' TERM; trap 'told 8' INT; echo up >&2; while :; do sleep 0.05; done",
+            mark.display()
+        );
+        let mut wayside = start(workers, &server, &script);
+        eventually("it runs", 5 * SECOND, || wayside.stderr().contains("up"));
+        wayside.signal(signal);
+        eventually("it was told", 5 * SECOND, || mark.exists());
+        eventually("/ready says 503", 5 * SECOND, || wayside.get("/ready").0 == 503);
+        super::house::ask(wayside.addr(0)).expect("still served");
+        std::fs::remove_file(&mark).expect("to let it end");
+        assert_eq!(wayside.wait(LIMIT).expect("it ends").code(), Some(code));
+    }
 }
 
 #[test]
@@ -58,6 +61,38 @@ fn a_second_signal_ends_it_too() {
     eventually("/ready says 503", 5 * SECOND, || wayside.get("/ready").0 == 503);
     wayside.signal(Signal::TERM);
     assert_eq!(wayside.wait(LIMIT).expect("it ends").code(), Some(137));
+}
+
+/// Process 1 of a container is the parent of every orphan, and must take leave of it.
+#[test]
+fn as_process_1_it_leaves_no_zombie() {
+    if !is_root() || have("unshare").is_none() {
+        skipped!("a namespace of processes takes root and unshare");
+    }
+    let (server, dir) = (http_server(), TempDir::new());
+    let mark = dir.path().join("end");
+    // Each of the inner shells is an orphan when it ends.
+    let script = format!(
+        "for i in 1 2 3 4 5; do (sh -c 'sleep 0.1' &) ; done; echo up >&2; while [ ! -e {0} ]; do sleep 0.05; done; exit 5",
+        mark.display()
+    );
+    for workers in ["1", "2"] {
+        let _ = std::fs::remove_file(&mark);
+        let forward = format!("127.0.0.1:0={}", server.addr());
+        let mut args = ARGS.to_vec();
+        args[4] = workers;
+        args.extend(["--forward", &forward, "--", "sh", "-c", &script]);
+        let launch =
+            Launch::new(&args).through(&["unshare", "--pid", "--mount-proc", "--fork", "--kill-child"]);
+        let mut wayside = launch.start().expect("it starts");
+        let first = super::house::children(wayside.pid())[0];
+        eventually("the orphans are there", 5 * SECOND, || wayside.stderr().contains("up"));
+        // The workers and the application.
+        let rest = workers.parse::<usize>().expect("a number") + 1;
+        eventually("they are gone", 5 * SECOND, || super::house::children(first).len() == rest);
+        std::fs::write(&mark, "").expect("to let it end");
+        assert_eq!(wayside.wait(LIMIT).expect("it ends").code(), Some(5));
+    }
 }
 
 #[test]

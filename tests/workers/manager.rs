@@ -1,6 +1,6 @@
 //! A service manager: what it hands over, and what it hears. With one worker and with several.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
@@ -78,29 +78,32 @@ fn sockets_that_it_hands_over_are_used() {
     if have("bash").is_none() {
         skipped!("no bash");
     }
-    let server = http_server();
+    let (server, other) = (http_server(), Server::greeter(b"other"));
     for workers in ["1", "2"] {
         let sockets: Vec<TcpListener> =
-            (0..2).map(|_| TcpListener::bind("127.0.0.1:0").expect("a socket")).collect();
-        let [forward, admin] = [&sockets[0], &sockets[1]];
+            (0..3).map(|_| TcpListener::bind("127.0.0.1:0").expect("a socket")).collect();
+        let [forward, admin, second] = [&sockets[0], &sockets[1], &sockets[2]];
         let script = format!(
-            "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=forward:admin exec \"$@\" 3<&{} 4<&{}",
+            "LISTEN_PID=$$ LISTEN_FDS=3 LISTEN_FDNAMES=forward:admin:forward exec \"$@\" 3<&{} 4<&{} 5<&{}",
             forward.as_raw_fd(),
-            admin.as_raw_fd()
+            admin.as_raw_fd(),
+            second.as_raw_fd()
         );
         sockets.iter().for_each(|socket| fcntl_setfd(socket, FdFlags::empty()).expect("to let it through"));
-        let arg = format!("127.0.0.1:9={}", server.addr());
-        let launch = Launch::new(&["--workers", workers, "--forward", &arg, "--admin-listen", "127.0.0.1:8"]);
-        let wayside = launch.through(&["bash", "-c", &script, "-"]).start().expect("it starts");
+        let args =
+            [(9, &server), (7, &other)].map(|(port, it)| format!("--forward=127.0.0.1:{port}={}", it.addr()));
+        let given = ["--workers", workers, "--admin-listen", "127.0.0.1:8", &args[0], &args[1]];
+        let wayside = Launch::new(&given).through(&["bash", "-c", &script, "-"]).start().expect("it starts");
         sockets.iter().for_each(|socket| fcntl_setfd(socket, FdFlags::CLOEXEC).expect("and no further"));
         assert_eq!(wayside.addr(0), forward.local_addr().expect("its address"));
+        assert_eq!(wayside.addr(1), second.local_addr().expect("its address"));
         assert_eq!(wayside.admin(), admin.local_addr().expect("its address"));
         drop(sockets);
         (0..8).for_each(|_| ask(wayside.addr(0)).expect("an answer"));
         assert_eq!(wayside.metrics().sum("request_total", &[]), 8.0);
-        let mut client = wayside.connect(0);
-        client.write_all(GET).expect("to write");
-        client.read_exact(&mut [0; 1]).expect("an answer");
+        let mut greeting = [0; 5];
+        wayside.connect(1).read_exact(&mut greeting).expect("a greeting of the other");
+        assert_eq!(&greeting, b"other");
     }
 }
 

@@ -39,6 +39,10 @@ fn only_connections_of_the_killed_worker_fail() {
     };
     let workers: HashSet<u32> = streams.iter().map(of).collect();
     assert_eq!(workers, children(wayside.pid()).into_iter().collect(), "both have some");
+    for worker in &workers {
+        let name = std::fs::read_to_string(format!("/proc/{worker}/comm")).expect("its name");
+        assert_eq!(name, "wayside\n", "what ps says");
+    }
     let victim = *workers.iter().next().expect("one");
     kill(victim, Signal::KILL);
     for stream in &streams {
@@ -71,6 +75,25 @@ fn killed_again_and_again_it_comes_back_and_totals_never_go_back() {
     // A client has one connection at a time, so a kill breaks one a client at most.
     assert!(failed.len() <= kills * clients, "{failed:?}");
     assert!(!failed.iter().any(|error| error.contains("refused")), "{failed:?}");
+}
+
+#[test]
+fn each_worker_tells_of_its_backends() {
+    let (server, dir) = (http_server(), TempDir::new());
+    let text = format!(
+        "inbound-listen = \"off\"\noutbound-listen = \"off\"\nadmin-listen = \"127.0.0.1:0\"\nworkers = 2\n\
+         forward = \"127.0.0.1:0={0}\"\n[backends.api]\nservers = [\"{0}\"]\n[[route]]\nname = \"api\"\nbackend = \"api\"\n",
+        server.addr()
+    );
+    let file = dir.file("wayside.toml", text);
+    let wayside = Launch::new(&["--config", &file.to_string_lossy()]).start().expect("it starts");
+    let (status, text) = wayside.get("/backends");
+    assert!(status == 200 && text.parse::<tinyjson::JsonValue>().is_ok(), "{status}: {text}");
+    for worker in children(wayside.pid()) {
+        let line = format!("{{\"worker\":{worker},\"backend\":\"api\",\"address\":\"{}\"", server.addr());
+        assert_eq!(text.matches(&line).count(), 1, "{line} in {text}");
+    }
+    assert_eq!(wayside.get("/server-first"), (200, "{\"server_first\":[\n]}\n".to_owned()));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::flow::steer::{Stage, SteeredFlow};
 use crate::flow::watch::Watch;
 use crate::flow::{Ending, Next, Side};
 use crate::kit::Kit;
+use crate::metrics::Counter::RefusedLoop;
 use crate::resolve::{Answer, Dialable};
 use crate::sys::socket;
 use crate::wire::detect::{DecidedBy, Detector};
@@ -21,8 +22,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How long a client may be silent at first before its target is dialled all the same: a server that speaks first is to
-/// be heard. A client's first bytes mostly come with the connection. One tick of the timer wheel.
-pub(super) const GRACE: Duration = Duration::from_millis(8);
+/// be heard. A client's first bytes mostly come with the connection. Half a tick of the timer wheel, which rounds up: with
+/// a whole one it would be 8 to 16 ms, and mostly 16 for a client that connects when the one before has been heard.
+pub(super) const GRACE: Duration = Duration::from_millis(4);
 
 impl SteeredFlow {
     /// A turn while a request is to come.
@@ -166,7 +168,7 @@ impl SteeredFlow {
             let error = socket::pending_error(&upstream.end.stream)
                 .unwrap_or_else(|| io::Error::from(ErrorKind::ConnectionRefused));
             self.account.dial_failed(&error, kit);
-            return self.early_failed(kit);
+            return self.dial_next_early(kit);
         }
         if !upstream.is_connected && upstream.end.ready.is_writable() {
             self.upstream_connected(kit);
@@ -192,9 +194,20 @@ impl SteeredFlow {
         early.is_some_and(|upstream| !upstream.is_connected && upstream.until <= kit.now)
     }
 
-    /// The client may still say something that goes elsewhere.
-    fn early_failed(&mut self, kit: &mut Kit) -> Option<Next> {
+    /// The next address gets its turn; after the last, the client may still say something that goes elsewhere.
+    fn dial_next_early(&mut self, kit: &mut Kit) -> Option<Next> {
         self.drop_upstream(kit);
+        while let Some(address) = self.course.as_mut().and_then(|course| course.addresses.pop_front()) {
+            if kit.is_own(address) {
+                kit.count(RefusedLoop(self.account.direction));
+                self.account.refused(508, "loop");
+                continue;
+            }
+            match self.dial(address, None, kit) {
+                Ok(()) => return None,
+                Err(error) => self.account.dial_failed(&error, kit),
+            }
+        }
         let may_go_elsewhere = kit.router.applies_to(self.way.listen) || self.has_held();
         (!may_go_elsewhere).then(|| self.leave(Leave::Refused))
     }
@@ -233,7 +246,7 @@ impl SteeredFlow {
         }
         if self.is_early_too_late(kit) {
             self.account.dial_failed(&io::Error::from_raw_os_error(socket::TIMED_OUT), kit);
-            return self.early_failed(kit).unwrap_or(Next::Wait);
+            return self.dial_next_early(kit).unwrap_or(Next::Wait);
         }
         if self.has_begun() {
             return match &self.observer {
@@ -268,28 +281,25 @@ impl SteeredFlow {
 
     /// The client is silent: perhaps it waits for the server.
     fn dial_early(&mut self, target: Dialable, kit: &mut Kit) -> Next {
-        let address = match target {
-            Dialable::Addr(address) => Some(address),
+        self.active = kit.now;
+        match target {
+            Dialable::Addr(address) => {
+                self.course.get_or_insert_with(|| kit.courses.take()).addresses.push_back(address);
+            }
             Dialable::Name(name, port) => match kit.resolver.addresses(name, kit.instant, &kit.registry) {
-                Answer::Addresses(all) => all.first().map(|&ip| SocketAddr::new(ip, port)),
-                Answer::Failed(_) => None,
-                Answer::Pending => {
-                    self.active = kit.now;
-                    return Next::Wait;
+                // Asked again a little later.
+                Answer::Pending => return Next::Wait,
+                Answer::Failed(failure) => {
+                    self.account.not_resolved(failure, kit);
+                    self.course.get_or_insert_with(|| kit.courses.take());
+                }
+                Answer::Addresses(all) => {
+                    let course = self.course.get_or_insert_with(|| kit.courses.take());
+                    course.addresses.extend(all.iter().map(|&ip| SocketAddr::new(ip, port)));
                 }
             },
-        };
-        self.active = kit.now;
-        // Tried once: where that is of no use, the client has until `--detect-timeout` to ask for something else.
-        self.course.get_or_insert_with(|| kit.courses.take());
-        let Some(address) = address.filter(|&address| !kit.is_own(address)) else { return Next::Wait };
-        match self.dial(address, None, kit) {
-            Ok(()) => Next::Wait,
-            Err(error) => {
-                self.account.dial_failed(&error, kit);
-                self.early_failed(kit).unwrap_or(Next::Wait)
-            }
         }
+        self.dial_next_early(kit).unwrap_or(Next::Wait)
     }
 
     fn is_drained(&self, kit: &Kit) -> bool {

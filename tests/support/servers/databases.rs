@@ -1,13 +1,14 @@
 //! MariaDB and PostgreSQL, each with a fresh data directory.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Service, need, user};
 use crate::support::programs::{output, run, text};
-use crate::support::{Daemon, LIMIT, Random, TempDir, eventually, free_port, have, is_root, seed};
+use crate::support::{Daemon, Host, LIMIT, Random, TempDir, eventually, free_port, have, is_root, seed};
 
 /// One server on two addresses: port 3306 of some 127.x.y.z, and any port of the same address.
 #[derive(Debug)]
@@ -24,29 +25,48 @@ pub struct MariaDb {
 impl MariaDb {
     /// Makes the data directory and starts it.
     pub fn start() -> Result<Self, String> {
+        // Ports of other addresses than 127.0.0.1 are rarely taken, 3306 included.
+        let mut random = Random::new(seed());
+        let mut part = move || random.between(2, 250) as u8;
+        MariaDb::start_on(None, || Ipv4Addr::new(127, part(), part(), part()).into())
+    }
+
+    /// The same on a host of the lab, at an address of it.
+    pub fn start_in(host: &Host, ip: IpAddr) -> Result<Self, String> {
+        MariaDb::start_on(Some(host), || ip)
+    }
+
+    fn start_on(host: Option<&Host>, mut ip: impl FnMut() -> IpAddr) -> Result<Self, String> {
         let (install, server) = (need("mariadb-install-db")?, need("mariadbd")?);
         let client = need("mariadb")?;
         let dir = TempDir::new();
         let who = if is_root() { vec!["--user=mysql".to_owned()] } else { vec![] };
         let data = format!("--datadir={}", dir.path().join("data").display());
+        // A server that starts removes the temporary tables that it finds, in /tmp those of another one.
+        let temporary = dir.path().join("tmp");
+        std::fs::create_dir(&temporary).expect("a folder");
+        std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o777)).expect("its mode");
+        let temporary = format!("--tmpdir={}", temporary.display());
         let mut command = Command::new(install);
-        command.args(["--no-defaults", &data, "--skip-test-db", "--auth-root-authentication-method=normal"]);
+        command.args(["--no-defaults", &data, &temporary, "--skip-test-db"]);
+        command.arg("--auth-root-authentication-method=normal");
         output(command.args(&who), b"");
         dir.file("init.sql", "CREATE USER test IDENTIFIED BY 'secret';\nGRANT ALL ON *.* TO test;\n");
-
-        // Ports of other addresses than 127.0.0.1 are rarely taken, 3306 included.
-        let mut random = Random::new(seed());
         for _ in 0..3 {
-            let mut part = || random.between(2, 250) as u8;
-            let ip = Ipv4Addr::new(127, part(), part(), part());
+            let ip = ip();
             let (on_3306, elsewhere) = (SocketAddr::from((ip, 3306)), SocketAddr::from((ip, free_port())));
-            let mut command = Command::new(&server);
+            let mut command = through(host, &server);
             let (bind, extra) =
                 (format!("--bind-address={ip}"), format!("--extra-port={}", elsewhere.port()));
-            command.args(["--no-defaults", &data, &bind, "--port=3306", &extra]).args(&who);
+            command.args(["--no-defaults", &data, &temporary, &bind, "--port=3306", &extra]).args(&who);
             command.args(files(dir.path())).args(SETTINGS);
             let mut daemon = Daemon::start(command);
-            if daemon.comes_up(on_3306) && daemon.comes_up(elsewhere) {
+            let is_up = |daemon: &mut Daemon| daemon.comes_up(on_3306) && daemon.comes_up(elsewhere);
+            let is_up = match host {
+                Some(host) => host.run(|| is_up(&mut daemon)),
+                None => is_up(&mut daemon),
+            };
+            if is_up {
                 return Ok(MariaDb { on_3306, elsewhere, client, _dir: dir, _daemon: daemon });
             }
             eprintln!("mariadbd has not started: {}", daemon.output());
@@ -57,11 +77,26 @@ impl MariaDb {
     /// The real client's answer to these statements, a row a line.
     #[track_caller]
     pub fn query(&self, addr: SocketAddr, statements: &str) -> String {
+        self.query_from(None, addr, statements)
+    }
+
+    /// The same from a host of the lab.
+    #[track_caller]
+    pub fn query_from(&self, from: Option<&Host>, addr: SocketAddr, statements: &str) -> String {
         let (host, port) = (addr.ip().to_string(), addr.port().to_string());
-        let mut command = Command::new(&self.client);
+        let mut command = through(from, &self.client);
         command.args(["--no-defaults", "--protocol=tcp", "-h", &host, "-P", &port]);
         text(command.args(["-u", "test", "-psecret", "-N", "-B"]), statements)
     }
+}
+
+/// A program, on a host of the lab or here.
+fn through(host: Option<&Host>, program: &Path) -> Command {
+    let Some(host) = host else { return Command::new(program) };
+    let [ip, words @ ..] = host.wrapper();
+    let mut command = Command::new(ip);
+    command.args(words).arg(program);
+    command
 }
 
 /// Small and quick; a client that only looks at the greeting is not to be locked out.

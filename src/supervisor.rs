@@ -44,6 +44,7 @@ use crate::base::token::Source;
 use crate::config::{Config, Sources};
 use crate::metrics::Metrics;
 use crate::metrics::merge::Totals;
+use crate::sys;
 use crate::sys::notify::Manager;
 use mio::{Events, Poll};
 use signal_hook_mio::v1_0::Signals;
@@ -118,6 +119,7 @@ impl Supervisor {
     /// Runs until a signal or the application's end ends it; the exit code. The error is one line for the user.
     pub fn run(&mut self) -> Result<u8, String> {
         let mut events = Events::with_capacity(EVENTS);
+        sys::limits::drop_program_pages();
         while !self.is_over() {
             match self.poll.poll(&mut events, self.time_to_wait()) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => {

@@ -100,6 +100,7 @@ impl Worker {
     /// Serves until a signal ends it. The error is one line for the user.
     pub fn run(&mut self) -> Result<(), String> {
         let mut events = Events::with_capacity(EVENTS);
+        sys::limits::drop_program_pages();
         while !self.turn(&mut events)? {}
         self.kit.access_log.finish(LAST_LINES);
         self.leave_last_words();

@@ -38,6 +38,39 @@ pub fn trim_memory() {
     }
 }
 
+/// Lets go of the program file's pages that were read: most are of the start (options, configuration), and it never
+/// comes again. What is still needed comes back from the page cache with its first use, 16 pages at a time.
+pub fn drop_program_pages() {
+    // SAFETY: the callback has the signature that is asked for, and keeps nothing of what it is given.
+    unsafe {
+        libc::dl_iterate_phdr(Some(drop_segments), std::ptr::null_mut());
+    }
+}
+
+/// The first object is the program itself. Not 0: the others, libraries and the kernel's, are left alone.
+unsafe extern "C" fn drop_segments(
+    info: *mut libc::dl_phdr_info,
+    _: libc::size_t,
+    _: *mut libc::c_void,
+) -> libc::c_int {
+    // SAFETY: the loader hands out a valid description, and its headers live as long as the program.
+    let (base, headers) = unsafe {
+        let info = &*info;
+        (info.dlpi_addr, std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)))
+    };
+    let page = rustix::param::page_size() as u64;
+    // Of a segment that cannot be written memory is what the file is: relocation never touches it.
+    for header in headers.iter().filter(|it| it.p_type == libc::PT_LOAD && it.p_flags & libc::PF_W == 0) {
+        let start = (base + header.p_vaddr).next_multiple_of(page);
+        let end = (base + header.p_vaddr + header.p_memsz) / page * page;
+        // SAFETY: the range lies within a private, read-only mapping of a file, so its pages come back as they were.
+        let _ = unsafe {
+            libc::madvise(start as *mut _, end.saturating_sub(start) as usize, libc::MADV_DONTNEED)
+        };
+    }
+    1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -34,7 +34,7 @@ compare.svg. A run during which others used the processors is done again.
   scripts/compare --check              does each configuration do what it claims?
 
 environment:
-  WAYSIDE           the program; else the release build is made here
+  WAYSIDE           the program; else the static release build is made here
   LINKERD2_PROXY    the path of a linkerd2-proxy, for --peers linkerd
 exit codes: 0 measured (goals missed or not), 1 something failed, 2 wrong usage, 77 this machine cannot do it
 """

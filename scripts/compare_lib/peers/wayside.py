@@ -16,6 +16,12 @@ def build(*what):
     return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 
 
+def build_static():
+    """The program as it is packaged; the ordinary release build where it cannot be made."""
+    made = subprocess.run(["scripts/build-static"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return made.stdout.strip() if made.returncode == 0 else build() / "wayside"
+
+
 class Wayside(Peer):
     """As it comes: detection, metrics and HTTP observed on every port. One worker is its default."""
 
@@ -37,7 +43,7 @@ class Wayside(Peer):
         return configure
 
     def find(self):
-        self.program = os.environ.get("WAYSIDE") or build() / "wayside"
+        self.program = os.environ.get("WAYSIDE") or build_static()
         return version_in(said(self.program, "--version"))
 
     def counted(self, place):

@@ -193,6 +193,8 @@ pub struct Flow {
     active: Moment,
     /// When to look for a reader that pauses.
     stall_check: Moment,
+    /// Its upstream's socket is guarded against a host that is gone.
+    is_guarded: bool,
     /// The side that was reset or failed.
     broken: Option<Side>,
     account: Account,
@@ -219,6 +221,7 @@ impl Flow {
             http: Http::default(),
             active: kit.now,
             stall_check: Moment::NEVER,
+            is_guarded: false,
             broken: None,
             account: Account::open(&origin, kit),
         };
@@ -245,6 +248,7 @@ impl Flow {
             http,
             active: Moment::NEVER,
             stall_check: Moment::NEVER,
+            is_guarded: true,
             broken: None,
             account,
         }

@@ -20,6 +20,8 @@ const SLOWEST_POLL: Duration = Duration::from_millis(250);
 
 /// How long after bytes have moved a flow is looked at for a reader that pauses: well below TCP_USER_TIMEOUT.
 pub(super) const STALL_CHECK: Duration = Duration::from_secs(10);
+/// The age at which the upstream's socket is guarded: 1.5 s, beyond the lives of short connections.
+const GUARD_AFTER: Duration = Duration::from_millis(1500);
 
 impl Flow {
     /// One turn of both lanes.
@@ -232,7 +234,13 @@ impl Flow {
     /// The nearest of the time-outs that a relaying flow is under.
     pub(super) fn relay_deadline(&self, kit: &Kit) -> Moment {
         let detect = self.detect_deadline(kit);
-        detect.min(self.stall_check).min(self.quiet_deadline(kit).0).min(self.drain_deadline(kit))
+        let check = self.stall_check.min(self.guard_deadline());
+        detect.min(check).min(self.quiet_deadline(kit).0).min(self.drain_deadline(kit))
+    }
+
+    /// When the upstream's socket is guarded: most connections that last that long last longer.
+    fn guard_deadline(&self) -> Moment {
+        if self.is_guarded { Moment::NEVER } else { self.account.opened().plus(GUARD_AFTER) }
     }
 
     /// When the detection is over. Strict observation may hold a request line that comes late, and waits from its last byte.
@@ -276,6 +284,10 @@ impl Flow {
         }
         if let Some(next) = self.drain(kit) {
             return next;
+        }
+        if self.guard_deadline() <= kit.now {
+            self.is_guarded = true;
+            self.upstream.iter().for_each(|end| socket::guard(&end.stream));
         }
         if self.stall_check <= kit.now {
             self.check_for_stall(kit);

@@ -58,12 +58,18 @@ fn bind(addr: SocketAddr, is_shared: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Starts to connect. It is done when the socket is writable, and failed when it reports an error.
+/// Starts to connect. It is done when the socket is writable, and failed when it reports an error. If it is to live for
+/// longer than a moment, [`guard`] it.
 pub fn dial(addr: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(addr)?;
     // A socket that refuses an option still carries bytes.
-    let _ = set_options(SockRef::from(&stream));
+    let _ = set_carrying(&SockRef::from(&stream));
     Ok(stream)
+}
+
+/// Lets the kernel find out that the peer's host is gone. Four system calls that a short connection can do without.
+pub fn guard(stream: &TcpStream) {
+    let _ = set_guards(&SockRef::from(stream));
 }
 
 /// Connects from this port of whichever address the route has, and waits for it as long as `limit`.
@@ -76,12 +82,21 @@ pub fn connect_from(port: u16, target: SocketAddr, limit: Duration) -> io::Resul
     Ok(socket.into())
 }
 
+/// What a listener hands down to the sockets that it accepts.
 fn set_options(socket: SockRef<'_>) -> io::Result<()> {
+    set_carrying(&socket)?;
+    set_guards(&socket)
+}
+
+fn set_carrying(socket: &SockRef<'_>) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_IDLE))?;
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
     // Urgent bytes stay where they are in the stream; otherwise all but the last of them would be lost.
     socket.set_out_of_band_inline(true)
+}
+
+fn set_guards(socket: &SockRef<'_>) -> io::Result<()> {
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_IDLE))?;
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
 }
 
 /// Where the packet filter says that a redirected connection wanted to go. `None`: it knows of no redirection.
@@ -240,6 +255,8 @@ mod tests {
                 break stream;
             }
         };
+        assert_eq!(SockRef::from(&dialled).tcp_user_timeout().expect("TCP_USER_TIMEOUT"), None);
+        guard(&dialled);
         for stream in [&dialled, &accepted] {
             let socket = SockRef::from(stream);
             assert!(socket.tcp_nodelay().expect("TCP_NODELAY"));

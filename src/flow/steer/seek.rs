@@ -161,6 +161,7 @@ impl SteeredFlow {
         self.account.dialled(address);
         let lease = kit.pool.lease(self.key, (self.account.direction, address));
         let dialled = socket::dial(address).map(End::new).and_then(|mut end| {
+            socket::guard(&end.stream);
             kit.registry.register(&mut end.stream, lease.source().token(), INTERESTS)?;
             Ok(end)
         });

@@ -29,7 +29,7 @@ goals that it misses.
   two processors share the work. `direct` is the load without a proxy.
 - **ratio** is the cost over that of the best peer of that load. A figure is the median, with the least and the most.
 - Each run has a network namespace of its own, reno, a fresh proxy and a fresh server. One thread each. Configurations are in
-  `scripts/compare_lib/peers`, their defaults but where a comment says why; `scripts/compare --check` proves what they do.
+  `scripts/compare_lib/peers/`, their defaults but where a comment says why; `scripts/compare --check` proves what they do.
 - wayside finds out protocols and counts requests in every row; the peers only where the row says so.
 - A run in which others had more than {foreign:.0%} of a processor, or the host took {stolen:.0%}, is done again, up to twice as many runs. `~`: no run was undisturbed.
 - Memory is resident memory (`VmRSS`) of all of a proxy's processes, by {connections:,} connections.

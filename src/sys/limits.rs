@@ -48,6 +48,9 @@ pub fn drop_program_pages() {
 }
 
 /// The first object is the program itself. Not 0: the others, libraries and the kernel's, are left alone.
+///
+/// # Safety
+/// Only for `dl_iterate_phdr`, which describes an object that stays loaded.
 unsafe extern "C" fn drop_segments(
     info: *mut libc::dl_phdr_info,
     _: libc::size_t,

@@ -15,7 +15,14 @@ const BY: &[(&str, &str, &str)] = &[
     ("scripts/fairness", ".ci/run", "step scripts/fairness"),
     ("scripts/observer-cost", ".ci/run", "step observer_cost"),
     ("scripts/python-tests", "tests/python_suite.rs", "\"/scripts/python-tests\""),
+    ("scripts/compare", "tests/compare.rs", "\"/scripts/compare\""),
     ("scripts/lab", "tests/documented/here.rs", "join(\"scripts/lab\")"),
+    ("scripts/build-static", "scripts/test", "scripts/build-static --dev"),
+    ("scripts/install", "tests/package/install.rs", "join(\"scripts/install\")"),
+    ("scripts/image-root", "tests/package/root.rs", "join(\"scripts/image-root\")"),
+    // Neither a container engine nor a running service manager is to be had everywhere: what they would read is tested.
+    ("docker build", "tests/package/image.rs", "Dockerfile"),
+    ("systemctl edit", "tests/package/install.rs", "wayside.service"),
     // Half an hour each: before a release, as CONTRIBUTING.md says.
     ("scripts/fuzz", "CONTRIBUTING.md", "scripts/fuzz"),
     ("scripts/soak", "CONTRIBUTING.md", "scripts/soak"),

@@ -147,7 +147,11 @@ pub fn receive_exactly(mut from: impl Read, total: u64, seed: u64, sizes: (usize
     while sum.len() < total {
         let left = usize::try_from(total - sum.len()).unwrap_or(usize::MAX);
         let size = random.between(sizes.0, sizes.1).min(left);
-        let got = from.read(&mut buffer[..size])?;
+        let got = match from.read(&mut buffer[..size]) {
+            // A socket with a time-out says so where the process was stopped for a moment.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            got => got?,
+        };
         if got == 0 {
             break;
         }

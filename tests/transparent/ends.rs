@@ -15,7 +15,7 @@ const SHORT_PAUSE: Duration = Duration::from_secs(12);
 /// When a flow to a host that is gone may end: TCP_USER_TIMEOUT, and what the kernel's timers add.
 const GIVEN_UP: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(50));
 /// More than all the buffers on the way hold.
-const PENDING: u64 = 48 * MB;
+const PENDING: u64 = 128 * MB;
 const SIZES: (usize, usize) = (1, 128 << 10);
 
 /// What happens, over which family, and the test of it.

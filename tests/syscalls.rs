@@ -89,7 +89,7 @@ fn a_short_connection_is_a_few_calls() {
     const EACH: [(&str, u64); 10] = [
         ("accept4", 2),
         ("socket", 1),
-        ("setsockopt", 6),
+        ("setsockopt", 2),
         ("connect", 1),
         ("epoll_ctl", 2),
         ("epoll_wait", 5),

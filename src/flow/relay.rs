@@ -20,8 +20,8 @@ const SLOWEST_POLL: Duration = Duration::from_millis(250);
 
 /// How long after bytes have moved a flow is looked at for a reader that pauses: well below TCP_USER_TIMEOUT.
 pub(super) const STALL_CHECK: Duration = Duration::from_secs(10);
-/// The age at which the upstream's socket is guarded: 1.5 s, beyond the lives of short connections.
-const GUARD_AFTER: Duration = Duration::from_millis(1500);
+/// The age at which the upstream's socket is guarded: when the flow is mostly looked at anyway.
+const GUARD_AFTER: Duration = STALL_CHECK;
 
 impl Flow {
     /// One turn of both lanes.

@@ -276,23 +276,29 @@ impl Course {
         self.upstream.is_none()
     }
 
-    /// Whether the request may go to its server once more, on a new connection: it went out on one that was kept, nothing was
-    /// said to it, twice does no harm or no byte of it got out, and it is here as a whole.
+    /// Whether the request may go to its server once more, on a new connection, because its own has ended: nothing was said to
+    /// it, twice does no harm or no byte of it got out, and it is here as a whole. A new connection may be idle long enough
+    /// for a hasty server, too.
     pub fn may_repeat(&self) -> bool {
         let is_silent = self.answer.is_empty() && self.asked.interim == 0;
         let is_harmless = self.traits.is_idempotent || !self.is_sent;
-        let is_reused = self.upstream.as_ref().is_some_and(|upstream| upstream.is_reused);
-        is_reused && self.traits.may_reuse && is_silent && is_harmless
+        self.traits.may_reuse && is_silent && is_harmless
     }
 
-    /// The request is sent anew. It was not the address that failed, but one connection to it.
-    pub fn retry(&mut self, address: SocketAddr) {
+    /// Whether a time-out that the server tells may be that of a connection that was kept, and not of this request.
+    pub fn may_outlive_timeout(&self) -> bool {
+        self.upstream.as_ref().is_some_and(|upstream| upstream.is_reused) && self.may_repeat()
+    }
+
+    /// The request is sent anew. Where the connection `was_kept`, it was not the address that failed, and any backend may have
+    /// it; else another one than before.
+    pub fn retry(&mut self, address: SocketAddr, was_kept: bool) {
         match self.choice {
             Choice::Addresses => self.addresses.push_front(address),
-            Choice::Backends(_) => {
+            Choice::Backends(_) if was_kept => {
                 self.tried.pop();
             }
-            Choice::Name(..) | Choice::None => {}
+            Choice::Backends(_) | Choice::Name(..) | Choice::None => {}
         }
         // A connection that was kept might end in the same way.
         self.traits.may_reuse = false;

@@ -157,7 +157,8 @@ impl Pool {
             self.unlist(target, slot);
             let place = self.places.get_mut(slot as usize)?;
             let (key, idle) = (place.key, place.idle.take()?);
-            if is_once && !socket::is_quiet(&idle.end.stream) {
+            // epoll may not have told yet. What a server says unasked would be taken for the answer.
+            if !socket::is_quiet(&idle.end.stream) {
                 self.ended_idle(key, target, now.since(since), now, metrics);
                 continue;
             }

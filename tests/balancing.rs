@@ -149,7 +149,7 @@ fn a_server_that_refuses_is_seen_by_no_client_and_comes_back() {
 }
 
 #[test]
-fn a_server_that_resets_is_set_aside_after_seven() {
+fn a_server_that_resets_gets_hardly_any_and_no_client_sees_it() {
     let broken = Server::start(|mut stream| {
         let mut byte = [0];
         stream.read_exact(&mut byte)?;
@@ -162,9 +162,9 @@ fn a_server_that_resets_is_set_aside_after_seven() {
     let tally = load(&wayside, 4, |_| began.elapsed() < 800 * MS);
     let (answered, failed) = tally.read();
     assert!(answered > 50, "{answered}");
-    // Seven in a row, and those that were on their way with the seventh.
-    assert!((1..=10).contains(&failed), "{failed}");
-    assert_eq!(broken.accepted(), failed);
+    // At most seven in a row, and those that were on their way with the seventh; the other server had what could be repeated.
+    assert!((1..=10).contains(&broken.accepted()), "{}", broken.accepted());
+    assert_eq!(failed, 0);
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn http_requests_on_a_kept_connection_cost_the_same() {
 }
 
 #[test]
-fn a_request_on_a_shared_connection_costs_the_same() {
+fn a_request_on_a_shared_connection_costs_one_look_more() {
     const ROUNDS: u64 = 500;
     let server = http_server();
     let wayside = Wayside::start(&["--forward", &format!("127.0.0.1:0={}", server.addr()), "--http-reuse"]);
@@ -72,10 +72,11 @@ fn a_request_on_a_shared_connection_costs_the_same() {
     };
     exchange(&client, GET, OK.len(), ROUNDS as usize);
     let calls = trace.finish();
+    // The third recvfrom: whether the kept connection has ended or spoken since epoll last told.
     let counted = ["epoll_wait", "recvfrom", "sendto"];
-    for name in counted {
+    for (name, each) in counted.into_iter().zip([2, 3, 2]) {
         let count = of(&calls, name);
-        assert!(count.abs_diff(2 * ROUNDS) <= HANDFUL, "{count} of {name} in {ROUNDS} rounds: {calls:?}");
+        assert!(count.abs_diff(each * ROUNDS) <= HANDFUL, "{count} of {name} in {ROUNDS} rounds: {calls:?}");
     }
     assert!(others(&calls, &counted) <= HANDFUL, "further calls: {calls:?}");
 }

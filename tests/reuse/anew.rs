@@ -106,3 +106,27 @@ fn what_must_not_be_sent_twice_takes_no_connection_that_may_be_about_to_end() {
     assert_eq!(asks(&mut peer, &get), "200");
     assert_eq!(server.accepted(), 3, "others take it");
 }
+
+#[test]
+fn a_new_connection_that_ends_at_once_does_not_fail_what_may_be_repeated() {
+    let turn = std::sync::Arc::new(AtomicUsize::new(0));
+    let theirs = std::sync::Arc::clone(&turn);
+    // Of two connections the first ends when it is asked.
+    let server = Server::start(move |stream| {
+        let mut peer = Peer::new(stream);
+        let is_hasty = theirs.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
+        if peer.request()?.is_some() && !is_hasty {
+            peer.stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")?;
+        }
+        Ok(())
+    });
+    let wayside = pooled(&server);
+    let asked = |request: &str| {
+        turn.store(0, Ordering::SeqCst);
+        let status = asks(&mut Peer::new(wayside.connect(0)), request);
+        (status, turn.load(Ordering::SeqCst))
+    };
+    assert_eq!(asked("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), ("200".to_owned(), 2));
+    let post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi";
+    assert_eq!(asked(post), ("502".to_owned(), 1));
+}

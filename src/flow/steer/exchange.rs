@@ -312,7 +312,7 @@ impl SteeredFlow {
     /// The server's next bytes, while no final response's head has gone.
     fn answered(&mut self, bytes: &[u8], kit: &mut Kit) -> Result<Progress, Fault> {
         let Some(course) = &mut self.course else { return Ok(Progress::Waits) };
-        if facts::is_408(bytes) && course.may_repeat() {
+        if facts::is_408(bytes) && course.may_outlive_timeout() {
             // The server had waited too long for a request, and said so as this one came (RFC 9110, section 15.5.9).
             self.down.forgo(bytes.len());
             return Err(Fault::Source(ErrorKind::ConnectionAborted.into()));

@@ -92,11 +92,14 @@ impl SteeredFlow {
         let may_repeat = course.may_repeat();
         let Some(upstream) = &mut course.upstream else { return Next::Close(Ending::Reset) };
         let sent = upstream.sent.take();
-        if upstream.is_reused {
+        let is_reused = upstream.is_reused;
+        if is_reused {
             kit.pool.disappointed(&upstream.lease, kit.now);
         }
         if may_repeat {
-            self.end_sent(sent, Outcome::Abandoned(Duration::ZERO), kit);
+            // That a kept connection ends is no fault of its server.
+            let outcome = if is_reused { Outcome::Abandoned(Duration::ZERO) } else { Outcome::Failed };
+            self.end_sent(sent, outcome, kit);
             kit.count(Counter::Retried);
             return self.send_anew(kit);
         }
@@ -108,17 +111,18 @@ impl SteeredFlow {
         self.answer(502, cause, kit)
     }
 
-    /// The connection had ended while it was kept. A server may still have read the request, whatever the kernel knows: the
+    /// Its connection has ended, most often while it was kept. A server may still have read the request, whatever the kernel knows: the
     /// acknowledgement of its last bytes may be late, and a server that has ended its own side may go on reading.
     fn send_anew(&mut self, kit: &mut Kit) -> Next {
-        let address = self.course.as_ref().and_then(|course| Some(course.upstream.as_ref()?.address));
+        let upstream = self.course.as_ref().and_then(|course| course.upstream.as_ref());
+        let before = upstream.map(|upstream| (upstream.address, upstream.is_reused));
         self.drop_upstream(kit);
         self.up.renew_sink(kit);
         self.down.renew_source(kit);
         self.observer.forget_server();
-        if let (Some(course), Some(address)) = (&mut self.course, address) {
+        if let (Some(course), Some((address, is_reused))) = (&mut self.course, before) {
             self.up.repeat(course.ready);
-            course.retry(address);
+            course.retry(address, is_reused);
         }
         self.seek(kit)
     }

@@ -105,10 +105,10 @@ impl SteeredFlow {
     fn use_early(&mut self, address: SocketAddr, kit: &mut Kit) -> bool {
         let Some(course) = &mut self.course else { return false };
         let Some(upstream) = &mut course.upstream else { return false };
-        let is_once = course.traits.is_once() && upstream.is_connected;
+        let is_once = course.traits.is_once();
         let target = (self.account.direction, address);
-        let is_doubtful = is_once
-            && (!kit.pool.trusts(&target, upstream.began, kit.now)
+        let is_doubtful = upstream.is_connected
+            && (is_once && !kit.pool.trusts(&target, upstream.began, kit.now)
                 || !socket::is_quiet(&upstream.end.stream));
         if upstream.address == address && !is_doubtful {
             // It may have been idle for long enough for its server to close it.

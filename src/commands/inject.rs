@@ -2,6 +2,7 @@
 
 mod chunk;
 mod edit;
+mod join;
 mod json;
 mod manifest;
 mod sidecar;
@@ -36,12 +37,12 @@ pub fn uninject(files: &[PathBuf]) -> ExitCode {
 fn all(files: &[PathBuf], task: Task<'_>) -> ExitCode {
     let stdin = [PathBuf::from("-")];
     let files = if files.is_empty() { &stdin } else { files };
-    let mut whole = Changed::default();
+    let (mut texts, mut notes) = (Vec::new(), Vec::new());
     for file in files {
         match one(file, task) {
             Ok(changed) => {
-                join(&mut whole.text, &changed.text);
-                whole.notes.extend(changed.notes);
+                texts.push(changed.text);
+                notes.extend(changed.notes);
             }
             Err(problem) => {
                 let _ = writeln!(io::stderr().lock(), "wayside: {problem}");
@@ -50,12 +51,12 @@ fn all(files: &[PathBuf], task: Task<'_>) -> ExitCode {
         }
     }
     let mut stdout = io::stdout().lock();
-    if let Err(error) = stdout.write_all(whole.text.as_bytes()).and_then(|()| stdout.flush()) {
+    if let Err(error) = stdout.write_all(join::join(&texts).as_bytes()).and_then(|()| stdout.flush()) {
         let _ = writeln!(io::stderr().lock(), "wayside: stdout: {error}");
         return ExitCode::FAILURE;
     }
     let mut stderr = io::stderr().lock();
-    for note in &whole.notes {
+    for note in &notes {
         let _ = writeln!(stderr, "{note}");
     }
     ExitCode::SUCCESS
@@ -86,19 +87,4 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
         io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
-}
-
-/// Puts a file behind the ones before it, as a document of its own.
-fn join(whole: &mut String, next: &str) {
-    if !whole.is_empty() && !next.is_empty() {
-        if !whole.ends_with('\n') {
-            whole.push('\n');
-        }
-        // After `...` a directive may follow.
-        let line = if next.starts_with('%') { "...\n" } else { "---\n" };
-        if !next.starts_with("---") {
-            whole.push_str(line);
-        }
-    }
-    whole.push_str(next);
 }

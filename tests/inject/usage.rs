@@ -15,16 +15,35 @@ fn the_example_works_as_it_is_written() {
     assert_eq!(stdin, (out, said));
 }
 
+/// What becomes of files with these texts, together.
+pub(super) fn joined(task: &str, texts: &[&str]) -> (String, String) {
+    let dir = TempDir::new();
+    let files = texts.iter().enumerate().map(|(index, text)| dir.file(&format!("{index}.yml"), text));
+    let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
+    let arguments: Vec<&str> = [task].into_iter().chain(files.iter().map(String::as_str)).collect();
+    fine(&arguments, b"")
+}
+
 #[test]
 fn files_become_one_stream() {
-    let dir = TempDir::new();
-    let names = ["a.yml", "b.yml", "c.json"];
-    let texts = [POD.trim_end(), "---\nkind: X\n", "{\"kind\": \"Y\"}"];
-    let files = names.iter().zip(texts).map(|(name, text)| dir.file(name, text));
-    let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
-    let arguments: Vec<&str> = ["uninject"].into_iter().chain(files.iter().map(String::as_str)).collect();
-    let (out, _) = fine(&arguments, b"");
+    let (out, _) = joined("uninject", &[POD.trim_end(), "---\nkind: X\n", "{\"kind\": \"Y\"}"]);
     assert_eq!(out, format!("{}\n---\nkind: X\n---\n{{\"kind\": \"Y\"}}", POD.trim_end()));
+}
+
+#[test]
+fn json_files_become_a_json_stream_unless_yaml_is_among_them() {
+    let [x, y, z] = ["{\"kind\": \"X\"}", "{\"kind\": \"Y\"}\n", "kind: Z\n"];
+    for (texts, expected) in [
+        (&[x, y][..], format!("{x}\n{y}")),
+        (&[x, "", y, "\n", x], format!("{x}\n{y}{x}")),
+        (&[x, z], format!("---\n{x}\n---\n{z}")),
+        (&[z, y, x], format!("{z}---\n{y}---\n{x}")),
+        // Where it is read as YAML, documents need a line between them.
+        (&[&format!("{x} {y}"), z], format!("---\n{x}\n---\n{y}---\n{z}")),
+        (&[&format!("{x} {y}")], format!("{x} {y}")),
+    ] {
+        assert_eq!(joined("uninject", texts).0, expected, "{texts:?}");
+    }
 }
 
 #[test]

@@ -31,6 +31,9 @@ fn host_of_others(family: Family) -> (Host, Host) {
             }
         }
     }
+    if have("nft").is_some() {
+        output(&host, "nft add table inet wayside2");
+    }
     assert!(host.run(|| std::net::UdpSocket::bind(family.addr(1, 1, 0))).is_ok());
     (host, peer)
 }

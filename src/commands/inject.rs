@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 pub use sidecar::{Resources, Settings};
 use stream::{Changed, Task};
+use tree::Broken;
 
 /// The most bytes of one input; more is an error. A Kubernetes object has 1.5 MiB at most.
 const LARGEST: u64 = 32 << 20;
@@ -38,8 +39,8 @@ fn all(files: &[PathBuf], task: Task<'_>) -> ExitCode {
     let stdin = [PathBuf::from("-")];
     let files = if files.is_empty() { &stdin } else { files };
     let (mut texts, mut notes) = (Vec::new(), Vec::new());
-    for file in files {
-        match one(file, task) {
+    for (index, file) in files.iter().enumerate() {
+        match one(file, task, index + 1 == files.len()) {
             Ok(changed) => {
                 texts.push(changed.text);
                 notes.extend(changed.notes);
@@ -63,7 +64,7 @@ fn all(files: &[PathBuf], task: Task<'_>) -> ExitCode {
 }
 
 /// One file. An error is a line that names it.
-fn one(file: &Path, task: Task<'_>) -> Result<Changed, String> {
+fn one(file: &Path, task: Task<'_>, is_last: bool) -> Result<Changed, String> {
     let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
     let bytes = read(file).map_err(|error| format!("{name}: {error}"))?;
     if bytes.len() as u64 > LARGEST {
@@ -74,7 +75,12 @@ fn one(file: &Path, task: Task<'_>) -> Result<Changed, String> {
         let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count();
         format!("{name}:{line}: not UTF-8")
     })?;
-    stream::change(&text, task).map_err(|broken| format!("{name}:{}: {}", broken.line, broken.why))
+    let said = |broken: Broken| format!("{name}:{}: {}", broken.line, broken.why);
+    let mut changed = stream::change(&text, task).map_err(said)?;
+    if !is_last {
+        stream::end_last_line(&mut changed).map_err(said)?;
+    }
+    Ok(changed)
 }
 
 fn read(file: &Path) -> io::Result<Vec<u8>> {

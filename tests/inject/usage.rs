@@ -47,6 +47,24 @@ fn json_files_become_a_json_stream_unless_yaml_is_among_them() {
 }
 
 #[test]
+fn a_block_scalar_that_ends_without_a_line_end_gets_none() {
+    for style in ["|", ">", "|+", "|-"] {
+        let spec = format!(
+            "spec:\n  containers:\n  - name: c\n  initContainers:\n  - name: i\n    x: {style}\n      foo"
+        );
+        let text = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\n{spec}");
+        let (out, _) = fine(&["inject", "--classic-sidecar"], text.as_bytes());
+        assert!(out.contains("x: \"foo\"\n") || out.contains("x: foo\n") || style == "|-", "{out}");
+        let (out, _) = joined("uninject", &[&format!("kind: X\na: {style}\n  foo"), "kind: Y\n"]);
+        let kept = format!("kind: X\na: {style}\n  foo\n---\nkind: Y\n");
+        match style {
+            "|-" => assert_eq!(out, kept),
+            _ => assert_eq!(out.replace('"', ""), "kind: X\na: foo\n---\nkind: Y\n"),
+        }
+    }
+}
+
+#[test]
 fn a_broken_stream_is_told_with_its_line_and_nothing_is_written() {
     for (text, expected) in [
         ("a: [1, 2\nb: 3\n".to_owned(), "stdin:2: "),

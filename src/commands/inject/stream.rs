@@ -22,6 +22,7 @@ pub(super) struct Changed {
     pub(super) notes: Vec<String>,
 }
 
+const ANEW: &str = "the document of the line above is written anew: comments are lost, aliases spelt out";
 const MARK: char = '\u{feff}';
 
 /// Does the task to `stream`. An error tells the line of the stream.
@@ -64,13 +65,31 @@ fn document(chunk: &Chunk<'_>, task: Task<'_>, changed: &mut Changed) -> Result<
     changed.text.push_str(&match spliced {
         Some(text) => text,
         None => {
-            changed.notes.push(
-                "the document of the line above is written anew: comments are lost, aliases spelt out"
-                    .to_owned(),
-            );
+            changed.notes.push(ANEW.to_owned());
             anew(chunk, is_json, &meant)?
         }
     });
+    Ok(())
+}
+
+/// Ends the last line. A block scalar there would end with it, too: then its document is written anew.
+pub(super) fn end_last_line(changed: &mut Changed) -> Result<(), Broken> {
+    let stream = changed.text.trim_start_matches(MARK);
+    if stream.is_empty() || stream.ends_with('\n') {
+        return Ok(());
+    }
+    if let Some(last) = chunks(stream).pop() {
+        let (tree, is_json) = read(last.text)?;
+        let meant = values(&tree)?;
+        if !means(&format!("{}\n", last.text), &meant) {
+            let text = anew(&last, is_json, &meant)?;
+            changed.text.truncate(changed.text.len() - last.text.len());
+            changed.text.push_str(&text);
+            changed.notes.push(ANEW.to_owned());
+            return Ok(());
+        }
+    }
+    changed.text.push('\n');
     Ok(())
 }
 

@@ -65,6 +65,15 @@ fn a_block_scalar_that_ends_without_a_line_end_gets_none() {
 }
 
 #[test]
+fn an_empty_list_is_told() {
+    for items in ["items: []\n", "", "items:\n"] {
+        let list = format!("apiVersion: v1\nkind: List\n{items}");
+        let (out, said) = fine(&["inject"], list.as_bytes());
+        assert_eq!((out, &*said), (list, "a list without items: unchanged: it holds no pod\n"));
+    }
+}
+
+#[test]
 fn a_broken_stream_is_told_with_its_line_and_nothing_is_written() {
     for (text, expected) in [
         ("a: [1, 2\nb: 3\n".to_owned(), "stdin:2: "),

@@ -62,7 +62,11 @@ fn visit(tree: &Tree, id: Id, path: Vec<Step>, found: &mut Vec<Object>) {
     let (kind, version) = (text("kind"), text("apiVersion"));
     let items = tree.get(id, "items");
     if kind == "List" && version == "v1" {
-        for (index, &item) in items.map(|items| tree.items(items)).unwrap_or_default().iter().enumerate() {
+        let items = items.map(|items| tree.items(items)).unwrap_or_default();
+        if items.is_empty() {
+            found.push(Object { label: "a list without items".to_owned(), pod: Err("it holds no pod") });
+        }
+        for (index, &item) in items.iter().enumerate() {
             let steps = [Step::Key("items"), Step::Item(index)];
             visit(tree, item, path.iter().cloned().chain(steps).collect(), found);
         }

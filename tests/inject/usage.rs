@@ -74,6 +74,22 @@ fn an_empty_list_is_told() {
 }
 
 #[test]
+fn a_port_may_be_named() {
+    let annotations = "{annotations: {config.linkerd.io/opaque-ports: \"80,mysql, none-such\", \
+                       wayside.dev/skip-inbound-ports: web}, name: p}";
+    let ports = "[{name: mysql, containerPort: 4406}, {name: web, containerPort: 8080}]";
+    let text =
+        POD.replace("{name: p}", annotations).replace("image: i}", &format!("image: i, ports: {ports}}}"));
+    let (out, said) = fine(&["inject"], text.as_bytes());
+    for expected in ["value: \"80,4406\"", "- \"4191,8080\"", "value: \"8080\""] {
+        assert!(out.contains(expected), "{expected}: {out}");
+    }
+    let warning =
+        "config.linkerd.io/opaque-ports: no container has a port called \"none-such\"; it is left out";
+    assert_eq!(said, format!("pod \"p\": warning: {warning}\npod \"p\": injected\n"));
+}
+
+#[test]
 fn a_broken_stream_is_told_with_its_line_and_nothing_is_written() {
     for (text, expected) in [
         ("a: [1, 2\nb: 3\n".to_owned(), "stdin:2: "),
@@ -84,8 +100,8 @@ fn a_broken_stream_is_told_with_its_line_and_nothing_is_written() {
         ("{\"a\": 1,\n \"a\": 2}".to_owned(), "stdin:2: the key \"a\" stands here a second time"),
         ("{\"a\": 1,\n\n \"b\" 2}".to_owned(), "stdin:3: expected \":\""),
         (
-            POD.replace("{name: p}", "{annotations: {wayside.dev/skip-inbound-ports: \"80x\"}}"),
-            "stdin:3: wayside.dev/skip-inbound-ports: \"80x\" is not a port",
+            POD.replace("{name: p}", "{annotations: {wayside.dev/skip-inbound-ports: \"80_x\"}}"),
+            "stdin:3: wayside.dev/skip-inbound-ports: \"80_x\" is not a port",
         ),
         ("[".repeat(1000), "stdin:1: "),
         ("- ".repeat(1000), "stdin:1: deeper than 128 levels"),

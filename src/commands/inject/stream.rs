@@ -44,7 +44,7 @@ fn document(chunk: &Chunk<'_>, task: Task<'_>, changed: &mut Changed) -> Result<
     let mut changes = Vec::new();
     for (root, &id) in tree.roots.iter().enumerate() {
         for object in objects(&tree, id) {
-            let outcome = plan(&tree, root, &object, task)?;
+            let outcome = plan(&tree, root, &object, task, &mut changed.notes)?;
             let said = match outcome {
                 Ok(change) => {
                     changes.push(change);
@@ -147,6 +147,7 @@ fn plan(
     root: usize,
     object: &Object,
     task: Task<'_>,
+    notes: &mut Vec<String>,
 ) -> Result<Result<Change, &'static str>, Broken> {
     let pod = match &object.pod {
         Ok(pod) => pod,
@@ -155,7 +156,12 @@ fn plan(
     let edits = match task {
         Task::Inject(settings) => match pod.objection(tree) {
             Some(why) => return Ok(Err(why)),
-            None => additions(&configured(tree, pod, settings)?),
+            None => {
+                let mut warnings = Vec::new();
+                let edits = additions(&configured(tree, pod, settings, &mut warnings)?);
+                notes.extend(warnings.iter().map(|warning| format!("{}: warning: {warning}", object.label)));
+                edits
+            }
         },
         Task::Uninject if !pod.containers(tree).any(|(_, name)| is_ours(name)) => {
             return Ok(Err("it has no sidecar of ours"));
@@ -166,9 +172,14 @@ fn plan(
 }
 
 /// The settings for one pod: its annotations go before the options.
-fn configured(tree: &Tree, pod: &Pod, settings: &Settings) -> Result<Settings, Broken> {
+fn configured(
+    tree: &Tree,
+    pod: &Pod,
+    settings: &Settings,
+    warnings: &mut Vec<String>,
+) -> Result<Settings, Broken> {
     let mut settings = settings.clone();
-    let ports = |name| pod.configured(tree, name, crate::config::ports);
+    let mut ports = |name| pod.ports(tree, name, warnings);
     if let Some(ports) = ports("skip-inbound-ports")? {
         settings.skip_inbound = ports;
     }

@@ -13,7 +13,7 @@
 
 mod facts;
 mod host;
-mod iptables;
+pub(super) mod iptables;
 mod nft;
 mod probe;
 mod proc;

@@ -2,6 +2,7 @@
 
 mod chunk;
 mod edit;
+mod join;
 mod json;
 mod manifest;
 mod sidecar;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 
 pub use sidecar::{Resources, Settings};
 use stream::{Changed, Task};
+use tree::Broken;
 
 /// The most bytes of one input; more is an error. A Kubernetes object has 1.5 MiB at most.
 const LARGEST: u64 = 32 << 20;
@@ -36,12 +38,12 @@ pub fn uninject(files: &[PathBuf]) -> ExitCode {
 fn all(files: &[PathBuf], task: Task<'_>) -> ExitCode {
     let stdin = [PathBuf::from("-")];
     let files = if files.is_empty() { &stdin } else { files };
-    let mut whole = Changed::default();
-    for file in files {
-        match one(file, task) {
+    let (mut texts, mut notes) = (Vec::new(), Vec::new());
+    for (index, file) in files.iter().enumerate() {
+        match one(file, task, index + 1 == files.len()) {
             Ok(changed) => {
-                join(&mut whole.text, &changed.text);
-                whole.notes.extend(changed.notes);
+                texts.push(changed.text);
+                notes.extend(changed.notes);
             }
             Err(problem) => {
                 let _ = writeln!(io::stderr().lock(), "wayside: {problem}");
@@ -50,19 +52,19 @@ fn all(files: &[PathBuf], task: Task<'_>) -> ExitCode {
         }
     }
     let mut stdout = io::stdout().lock();
-    if let Err(error) = stdout.write_all(whole.text.as_bytes()).and_then(|()| stdout.flush()) {
+    if let Err(error) = stdout.write_all(join::join(&texts).as_bytes()).and_then(|()| stdout.flush()) {
         let _ = writeln!(io::stderr().lock(), "wayside: stdout: {error}");
         return ExitCode::FAILURE;
     }
     let mut stderr = io::stderr().lock();
-    for note in &whole.notes {
+    for note in &notes {
         let _ = writeln!(stderr, "{note}");
     }
     ExitCode::SUCCESS
 }
 
 /// One file. An error is a line that names it.
-fn one(file: &Path, task: Task<'_>) -> Result<Changed, String> {
+fn one(file: &Path, task: Task<'_>, is_last: bool) -> Result<Changed, String> {
     let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
     let bytes = read(file).map_err(|error| format!("{name}: {error}"))?;
     if bytes.len() as u64 > LARGEST {
@@ -73,7 +75,12 @@ fn one(file: &Path, task: Task<'_>) -> Result<Changed, String> {
         let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count();
         format!("{name}:{line}: not UTF-8")
     })?;
-    stream::change(&text, task).map_err(|broken| format!("{name}:{}: {}", broken.line, broken.why))
+    let said = |broken: Broken| format!("{name}:{}: {}", broken.line, broken.why);
+    let mut changed = stream::change(&text, task).map_err(said)?;
+    if !is_last {
+        stream::end_last_line(&mut changed).map_err(said)?;
+    }
+    Ok(changed)
 }
 
 fn read(file: &Path) -> io::Result<Vec<u8>> {
@@ -86,19 +93,4 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
         io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
-}
-
-/// Puts a file behind the ones before it, as a document of its own.
-fn join(whole: &mut String, next: &str) {
-    if !whole.is_empty() && !next.is_empty() {
-        if !whole.ends_with('\n') {
-            whole.push('\n');
-        }
-        // After `...` a directive may follow.
-        let line = if next.starts_with('%') { "...\n" } else { "---\n" };
-        if !next.starts_with("---") {
-            whole.push_str(line);
-        }
-    }
-    whole.push_str(next);
 }

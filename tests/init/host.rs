@@ -38,9 +38,15 @@ pub(crate) fn init(host: &Host, args: &[&str]) -> String {
 /// What this command says on this host.
 #[track_caller]
 pub(crate) fn output(host: &Host, command: &str) -> String {
+    output_of(host, &command.split(' ').collect::<Vec<_>>())
+}
+
+/// The same of a command as words.
+#[track_caller]
+pub(crate) fn output_of(host: &Host, command: &[&str]) -> String {
     let [ip, words @ ..] = host.wrapper();
     let mut ip = std::process::Command::new(ip);
-    programs::text(ip.args(words).args(command.split(' ')), "")
+    programs::text(ip.args(words).args(command), "")
 }
 
 /// All rules of both families, in every packet filter that is installed.

@@ -19,7 +19,20 @@ fn host_of_others(family: Family) -> (Host, Host) {
             for rule in ["-A PREROUTING -p tcp --dport 7 -j RETURN", "-N WAYSIDE", "-A OUTPUT -j WAYSIDE"] {
                 output(&host, &format!("{filter} -w -t nat {rule}"));
             }
+            // Words of ours in the rules of others.
+            for (port, comment) in [
+                ("81", "before WAYSIDE_INBOUND chain"),
+                ("82", "WAYSIDE_OUTBOUND"),
+                ("83", "not -j WAYSIDE_INBOUND"),
+            ] {
+                let rule = ["-A", "PREROUTING", "-p", "tcp", "--dport", port, "-m", "comment"];
+                let rest = ["--comment", comment, "-j", "ACCEPT"];
+                output_of(&host, &[&[filter, "-w", "-t", "nat"][..], &rule, &rest].concat());
+            }
         }
+    }
+    if have("nft").is_some() {
+        output(&host, "nft add table inet wayside2");
     }
     assert!(host.run(|| std::net::UdpSocket::bind(family.addr(1, 1, 0))).is_ok());
     (host, peer)

@@ -69,3 +69,32 @@ fn kubectl_reads_it() {
         assert_eq!(read.matches("\"name\": \"wayside-proxy\"").count(), injected, "{name}");
     }
 }
+
+#[test]
+fn kubectl_reads_files_of_either_notation_together() {
+    if !runs("kubectl", "--help") {
+        skipped!("no kubectl here");
+    }
+    let json = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"name": "c"}]}}"#;
+    let twice = format!("{json}{json}");
+    for (texts, pods) in [
+        (&[json, json][..], 2),
+        (&[json, POD], 2),
+        (&[POD, json], 2),
+        (&[&twice, POD], 3),
+        (&[POD, &twice], 3),
+        (&[&twice, &twice], 4),
+    ] {
+        let dir = TempDir::new();
+        let file = dir.file("all.yml", usage::joined("inject", texts).0);
+        let output = Command::new("kubectl")
+            .args(["annotate", "--local", "--overwrite", "-o", "json", "read=yes", "-f"])
+            .arg(&file)
+            .output()
+            .expect("to start it");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{texts:?}: {said}");
+        let read = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(read.matches("\"name\": \"wayside-proxy\"").count(), pods, "{texts:?}");
+    }
+}

@@ -15,16 +15,78 @@ fn the_example_works_as_it_is_written() {
     assert_eq!(stdin, (out, said));
 }
 
+/// What becomes of files with these texts, together.
+pub(super) fn joined(task: &str, texts: &[&str]) -> (String, String) {
+    let dir = TempDir::new();
+    let files = texts.iter().enumerate().map(|(index, text)| dir.file(&format!("{index}.yml"), text));
+    let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
+    let arguments: Vec<&str> = [task].into_iter().chain(files.iter().map(String::as_str)).collect();
+    fine(&arguments, b"")
+}
+
 #[test]
 fn files_become_one_stream() {
-    let dir = TempDir::new();
-    let names = ["a.yml", "b.yml", "c.json"];
-    let texts = [POD.trim_end(), "---\nkind: X\n", "{\"kind\": \"Y\"}"];
-    let files = names.iter().zip(texts).map(|(name, text)| dir.file(name, text));
-    let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
-    let arguments: Vec<&str> = ["uninject"].into_iter().chain(files.iter().map(String::as_str)).collect();
-    let (out, _) = fine(&arguments, b"");
+    let (out, _) = joined("uninject", &[POD.trim_end(), "---\nkind: X\n", "{\"kind\": \"Y\"}"]);
     assert_eq!(out, format!("{}\n---\nkind: X\n---\n{{\"kind\": \"Y\"}}", POD.trim_end()));
+}
+
+#[test]
+fn json_files_become_a_json_stream_unless_yaml_is_among_them() {
+    let [x, y, z] = ["{\"kind\": \"X\"}", "{\"kind\": \"Y\"}\n", "kind: Z\n"];
+    for (texts, expected) in [
+        (&[x, y][..], format!("{x}\n{y}")),
+        (&[x, "", y, "\n", x], format!("{x}\n{y}{x}")),
+        (&[x, z], format!("---\n{x}\n---\n{z}")),
+        (&[z, y, x], format!("{z}---\n{y}---\n{x}")),
+        // Where it is read as YAML, documents need a line between them.
+        (&[&format!("{x} {y}"), z], format!("---\n{x}\n---\n{y}---\n{z}")),
+        (&[&format!("{x} {y}")], format!("{x} {y}")),
+    ] {
+        assert_eq!(joined("uninject", texts).0, expected, "{texts:?}");
+    }
+}
+
+#[test]
+fn a_block_scalar_that_ends_without_a_line_end_gets_none() {
+    for style in ["|", ">", "|+", "|-"] {
+        let spec = format!(
+            "spec:\n  containers:\n  - name: c\n  initContainers:\n  - name: i\n    x: {style}\n      foo"
+        );
+        let text = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\n{spec}");
+        let (out, _) = fine(&["inject", "--classic-sidecar"], text.as_bytes());
+        assert!(out.contains("x: \"foo\"\n") || out.contains("x: foo\n") || style == "|-", "{out}");
+        let (out, _) = joined("uninject", &[&format!("kind: X\na: {style}\n  foo"), "kind: Y\n"]);
+        let kept = format!("kind: X\na: {style}\n  foo\n---\nkind: Y\n");
+        match style {
+            "|-" => assert_eq!(out, kept),
+            _ => assert_eq!(out.replace('"', ""), "kind: X\na: foo\n---\nkind: Y\n"),
+        }
+    }
+}
+
+#[test]
+fn an_empty_list_is_told() {
+    for items in ["items: []\n", "", "items:\n"] {
+        let list = format!("apiVersion: v1\nkind: List\n{items}");
+        let (out, said) = fine(&["inject"], list.as_bytes());
+        assert_eq!((out, &*said), (list, "a list without items: unchanged: it holds no pod\n"));
+    }
+}
+
+#[test]
+fn a_port_may_be_named() {
+    let annotations = "{annotations: {config.linkerd.io/opaque-ports: \"80,mysql, none-such\", \
+                       wayside.dev/skip-inbound-ports: web}, name: p}";
+    let ports = "[{name: mysql, containerPort: 4406}, {name: web, containerPort: 8080}]";
+    let text =
+        POD.replace("{name: p}", annotations).replace("image: i}", &format!("image: i, ports: {ports}}}"));
+    let (out, said) = fine(&["inject"], text.as_bytes());
+    for expected in ["value: \"80,4406\"", "- \"4191,8080\"", "value: \"8080\""] {
+        assert!(out.contains(expected), "{expected}: {out}");
+    }
+    let warning =
+        "config.linkerd.io/opaque-ports: no container has a port called \"none-such\"; it is left out";
+    assert_eq!(said, format!("pod \"p\": warning: {warning}\npod \"p\": injected\n"));
 }
 
 #[test]
@@ -38,8 +100,8 @@ fn a_broken_stream_is_told_with_its_line_and_nothing_is_written() {
         ("{\"a\": 1,\n \"a\": 2}".to_owned(), "stdin:2: the key \"a\" stands here a second time"),
         ("{\"a\": 1,\n\n \"b\" 2}".to_owned(), "stdin:3: expected \":\""),
         (
-            POD.replace("{name: p}", "{annotations: {wayside.dev/skip-inbound-ports: \"80x\"}}"),
-            "stdin:3: wayside.dev/skip-inbound-ports: \"80x\" is not a port",
+            POD.replace("{name: p}", "{annotations: {wayside.dev/skip-inbound-ports: \"80_x\"}}"),
+            "stdin:3: wayside.dev/skip-inbound-ports: \"80_x\" is not a port",
         ),
         ("[".repeat(1000), "stdin:1: "),
         ("- ".repeat(1000), "stdin:1: deeper than 128 levels"),

@@ -44,7 +44,7 @@ fn program(keeper: Keeper, family: Family) -> &'static str {
 }
 
 /// Words between blanks; quotes hold one together.
-fn words(text: &str) -> Vec<String> {
+pub(in crate::commands) fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let (mut word, mut is_open, mut is_quoted) = (String::new(), false, false);
     let mut chars = text.chars();

@@ -144,8 +144,10 @@ impl Backend {
 
     /// Takes away all of ours that is there, and only that; whether there was any.
     pub fn unload(self) -> Result<bool, Failure> {
+        let ours = format!("table {}", nft::TABLE);
+        let is_ours = |line: &str| line.trim_end() == ours;
         let steps = match self {
-            Backend::Nft if !program::run("nft", &["list", "tables"], "")?.contains(nft::TABLE) => Vec::new(),
+            Backend::Nft if !program::run("nft", &["list", "tables"], "")?.lines().any(is_ours) => Vec::new(),
             _ => self.unloading(|is_ipv4| self.found(is_ipv4))?,
         };
         steps.iter().try_for_each(|step| feed(step, self.arguments()))?;

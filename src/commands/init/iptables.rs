@@ -1,5 +1,6 @@
 //! The rules as one iptables transaction for each family: for `iptables-restore --noflush`, in chains of our own.
 
+use crate::commands::doctor::iptables::words;
 use crate::config::redirect::Redirect;
 use crate::config::{Cidr, PortSet};
 use std::fmt::Write as _;
@@ -25,14 +26,8 @@ impl Found {
     /// Reads what `iptables-save -t nat` says.
     pub fn read(saved: &str) -> Found {
         let is_there = |chain: &str| saved.lines().any(|line| line.starts_with(&format!(":{chain} ")));
-        let leads_to_us = |line: &&str| {
-            line.starts_with("-A ")
-                && CHAINS.iter().any(|(_, own)| {
-                    line.split(' ').any(|word| word == *own) && !line.starts_with(&format!("-A {own} "))
-                })
-        };
         Found {
-            jumps: saved.lines().filter(leads_to_us).map(str::to_owned).collect(),
+            jumps: saved.lines().filter(|line| leads_to_us(line)).map(str::to_owned).collect(),
             chains: CHAINS.iter().map(|(_, own)| *own).filter(|own| is_there(own)).collect(),
         }
     }
@@ -84,6 +79,21 @@ pub fn unload(found: &Found) -> String {
     }
     text.push_str("COMMIT\n");
     text
+}
+
+/// Whether a rule of another chain than ours has one of ours for its target. A comment may name them as well.
+fn leads_to_us(line: &str) -> bool {
+    let words = words(line);
+    let is_own = |name: &str| CHAINS.iter().any(|(_, own)| *own == name);
+    let leads = |option: &str, target: &str| ["-j", "-g"].contains(&option) && is_own(target);
+    match words.split_first() {
+        Some((append, [chain, options @ ..])) => {
+            append == "-A"
+                && !is_own(chain)
+                && options.windows(2).any(|pair| matches!(pair, [option, target] if leads(option, target)))
+        }
+        _ => false,
+    }
 }
 
 fn delete(text: &mut String, jump: &str) {

@@ -2,6 +2,7 @@
 
 use super::edit::{CONTAINERS, INIT_CONTAINERS, is_ours};
 use super::tree::{Broken, Id, Tree};
+use crate::config::PortSet;
 
 /// A step from a document's root to a node inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +63,11 @@ fn visit(tree: &Tree, id: Id, path: Vec<Step>, found: &mut Vec<Object>) {
     let (kind, version) = (text("kind"), text("apiVersion"));
     let items = tree.get(id, "items");
     if kind == "List" && version == "v1" {
-        for (index, &item) in items.map(|items| tree.items(items)).unwrap_or_default().iter().enumerate() {
+        let items = items.map(|items| tree.items(items)).unwrap_or_default();
+        if items.is_empty() {
+            found.push(Object { label: "a list without items".to_owned(), pod: Err("it holds no pod") });
+        }
+        for (index, &item) in items.iter().enumerate() {
             let steps = [Step::Key("items"), Step::Item(index)];
             visit(tree, item, path.iter().cloned().chain(steps).collect(), found);
         }
@@ -132,22 +137,49 @@ impl Pod {
         tree.text(value).map(|text| (value, text))
     }
 
-    /// What the annotations say about `setting`, ours before Linkerd's.
-    pub(super) fn configured<T>(
+    /// The ports that the annotations say for `setting`, ours before Linkerd's. A name is that of a container's port; one that
+    /// no container has is left out, and told in `warnings`.
+    pub(super) fn ports(
         &self,
         tree: &Tree,
         setting: &str,
-        parse: fn(&str) -> Result<T, String>,
-    ) -> Result<Option<T>, Broken> {
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<PortSet>, Broken> {
         for prefix in ["wayside.dev", "config.linkerd.io"] {
-            let name = format!("{prefix}/{setting}");
-            if let Some((node, text)) = self.annotation(tree, &name) {
-                let broken = |why| Broken { line: tree.line(node), why: format!("{name}: {why}") };
-                return parse(text).map(Some).map_err(broken);
+            let annotation = format!("{prefix}/{setting}");
+            let Some((node, text)) = self.annotation(tree, &annotation) else { continue };
+            let mut numbers = Vec::new();
+            for item in text.split(',').map(str::trim) {
+                if !is_port_name(item) {
+                    numbers.push(item);
+                    continue;
+                }
+                let before = numbers.len();
+                numbers.extend(self.ports_named(tree, item));
+                if numbers.len() == before {
+                    warnings.push(format!(
+                        "{annotation}: no container has a port called {item:?}; it is left out"
+                    ));
+                }
             }
+            let broken = |why| Broken { line: tree.line(node), why: format!("{annotation}: {why}") };
+            return crate::config::ports(&numbers.join(",")).map(Some).map_err(broken);
         }
         Ok(None)
     }
+
+    fn ports_named<'a>(&self, tree: &'a Tree, wanted: &str) -> impl Iterator<Item = &'a str> {
+        let lists = self.containers(tree).filter_map(|(container, _)| tree.get(container, "ports"));
+        let ports =
+            lists.flat_map(|list| tree.items(list)).filter(move |&&port| name(tree, port) == Some(wanted));
+        ports.filter_map(|&port| tree.get(port, "containerPort").and_then(|port| tree.text(port)))
+    }
+}
+
+/// Whether Kubernetes takes it for the name of a port: letters, digits and inner hyphens, and a letter among them.
+fn is_port_name(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && text.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
 fn name(tree: &Tree, id: Id) -> Option<&str> {

@@ -22,6 +22,7 @@ pub(super) struct Changed {
     pub(super) notes: Vec<String>,
 }
 
+const ANEW: &str = "the document of the line above is written anew: comments are lost, aliases spelt out";
 const MARK: char = '\u{feff}';
 
 /// Does the task to `stream`. An error tells the line of the stream.
@@ -43,7 +44,7 @@ fn document(chunk: &Chunk<'_>, task: Task<'_>, changed: &mut Changed) -> Result<
     let mut changes = Vec::new();
     for (root, &id) in tree.roots.iter().enumerate() {
         for object in objects(&tree, id) {
-            let outcome = plan(&tree, root, &object, task)?;
+            let outcome = plan(&tree, root, &object, task, &mut changed.notes)?;
             let said = match outcome {
                 Ok(change) => {
                     changes.push(change);
@@ -64,13 +65,31 @@ fn document(chunk: &Chunk<'_>, task: Task<'_>, changed: &mut Changed) -> Result<
     changed.text.push_str(&match spliced {
         Some(text) => text,
         None => {
-            changed.notes.push(
-                "the document of the line above is written anew: comments are lost, aliases spelt out"
-                    .to_owned(),
-            );
+            changed.notes.push(ANEW.to_owned());
             anew(chunk, is_json, &meant)?
         }
     });
+    Ok(())
+}
+
+/// Ends the last line. A block scalar there would end with it, too: then its document is written anew.
+pub(super) fn end_last_line(changed: &mut Changed) -> Result<(), Broken> {
+    let stream = changed.text.trim_start_matches(MARK);
+    if stream.is_empty() || stream.ends_with('\n') {
+        return Ok(());
+    }
+    if let Some(last) = chunks(stream).pop() {
+        let (tree, is_json) = read(last.text)?;
+        let meant = values(&tree)?;
+        if !means(&format!("{}\n", last.text), &meant) {
+            let text = anew(&last, is_json, &meant)?;
+            changed.text.truncate(changed.text.len() - last.text.len());
+            changed.text.push_str(&text);
+            changed.notes.push(ANEW.to_owned());
+            return Ok(());
+        }
+    }
+    changed.text.push('\n');
     Ok(())
 }
 
@@ -128,6 +147,7 @@ fn plan(
     root: usize,
     object: &Object,
     task: Task<'_>,
+    notes: &mut Vec<String>,
 ) -> Result<Result<Change, &'static str>, Broken> {
     let pod = match &object.pod {
         Ok(pod) => pod,
@@ -136,7 +156,12 @@ fn plan(
     let edits = match task {
         Task::Inject(settings) => match pod.objection(tree) {
             Some(why) => return Ok(Err(why)),
-            None => additions(&configured(tree, pod, settings)?),
+            None => {
+                let mut warnings = Vec::new();
+                let edits = additions(&configured(tree, pod, settings, &mut warnings)?);
+                notes.extend(warnings.iter().map(|warning| format!("{}: warning: {warning}", object.label)));
+                edits
+            }
         },
         Task::Uninject if !pod.containers(tree).any(|(_, name)| is_ours(name)) => {
             return Ok(Err("it has no sidecar of ours"));
@@ -147,9 +172,14 @@ fn plan(
 }
 
 /// The settings for one pod: its annotations go before the options.
-fn configured(tree: &Tree, pod: &Pod, settings: &Settings) -> Result<Settings, Broken> {
+fn configured(
+    tree: &Tree,
+    pod: &Pod,
+    settings: &Settings,
+    warnings: &mut Vec<String>,
+) -> Result<Settings, Broken> {
     let mut settings = settings.clone();
-    let ports = |name| pod.configured(tree, name, crate::config::ports);
+    let mut ports = |name| pod.ports(tree, name, warnings);
     if let Some(ports) = ports("skip-inbound-ports")? {
         settings.skip_inbound = ports;
     }

@@ -89,6 +89,10 @@ impl<'a> Reading<'a> {
             if !text.ends_with("\n\n") {
                 node.end = node.start + body.trim_end().len();
             }
+            // A last line without its end gives none to the scalar; the parser adds one.
+            if let (Kind::Scalar(scalar), true) = (&mut node.kind, node.end == self.text.len()) {
+                scalar.text.truncate(scalar.text.trim_end_matches('\n').len());
+            }
         }
         let id = self.tree.add(node);
         self.anchors.insert(anchor, id);

@@ -125,6 +125,8 @@ pub(super) enum Tested {
     Works(String),
     /// It did not; what happened.
     Fails(String),
+    /// It would not come to wayside; what takes it, and the command that takes that rule away.
+    Elsewhere(String, Option<String>),
     /// It could not be tried; why.
     Not(String),
 }

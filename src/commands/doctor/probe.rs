@@ -61,7 +61,7 @@ fn loopback(family: Family) -> IpAddr {
 }
 
 /// An address for documentation (RFC 5737, RFC 3849), which nobody has; its port is that of `discard`.
-fn nowhere(family: Family) -> SocketAddr {
+pub(super) fn nowhere(family: Family) -> SocketAddr {
     let ip: IpAddr = match family {
         Family::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
         Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
@@ -97,6 +97,11 @@ pub(super) fn redirected(facts: &Facts, family: Family) -> Option<Tested> {
         {
             if !is_local && has_only_link_local(target) {
                 return Some(Tested::Not("this host has no global IPv6 address to try with".to_owned()));
+            }
+            if !facts.config.outbound.addrs.iter().any(|addr| addr.port() == port) {
+                let by = outcome.by.as_deref().unwrap_or_default();
+                let found = format!("a connection to {target} goes to port {port}, not to wayside: {by}");
+                return Some(Tested::Elsewhere(found, outcome.remove.clone()));
             }
             return Some(attempt(facts, &listener, target, SocketAddr::new(loopback(family), port)));
         }

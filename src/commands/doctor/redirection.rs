@@ -4,6 +4,7 @@ use super::facts::{Facts, Ipv6, Tested};
 use super::probe::nowhere;
 use super::report::Finding;
 use super::rules::{Connection, End, Family, Hook, Keeper, Outcome, redirects, walk};
+use crate::commands::init::nft::TABLE;
 use crate::config::Listen;
 
 /// Those whose connections are looked at: root, one who logs in, and `nobody`.
@@ -179,8 +180,24 @@ fn missing(facts: &Facts, hook: Hook, family: Family, name: &'static str, what: 
     if family == Family::V6 && is_redirected(facts, hook, Family::V4) {
         return Finding::wrong(name, format!("{none}, though IPv4 is: it passes wayside by"), init(facts));
     }
+    if is_emptied(facts, hook, family) {
+        let found = format!("{none}, though there is a chain for it: it has lost its rules");
+        return Finding::wrong(name, found, init(facts));
+    }
     let why = "right for a gateway only";
     Finding::warning(name, format!("{none}, though there are other rules: {why}"), init(facts))
+}
+
+/// Whether `wayside init` made a chain of nftables for it. One that is off has none.
+fn is_emptied(facts: &Facts, hook: Hook, family: Family) -> bool {
+    let mut chains = facts.filters.chains.iter();
+    chains.any(|chain| {
+        let table = chain.family.map_or("inet", Family::table);
+        let is_ours = format!("{table} {}", chain.table) == TABLE;
+        is_ours
+            && chain.family.is_none_or(|other| other == family)
+            && chain.hook.is_some_and(|(at, _)| at == hook)
+    })
 }
 
 /// Two keepers of rules: which one comes first depends on which was loaded first.

@@ -12,7 +12,7 @@ use super::rules::{Connection, End, Family, Hook, walk};
 use crate::sys::{process, socket};
 
 /// How long an answer, a connect or an accept may take.
-const LIMIT: Duration = Duration::from_secs(1);
+pub(super) const LIMIT: Duration = Duration::from_secs(1);
 /// The most that is read of an answer: some 20,000 lines of `/connections`.
 const MOST_ANSWER: usize = 4 << 20;
 
@@ -22,8 +22,14 @@ pub(super) fn ready(addr: SocketAddr) -> Ready {
         Ok((200, _)) => Ready::Yes,
         Ok((503, _)) => Ready::Draining,
         Ok((status, _)) => Ready::Other(status),
+        Err(error) if is_late(&error) => Ready::Hung,
         Err(error) => Ready::No(error.to_string()),
     }
+}
+
+/// Whether a limit ended it. A read with one ends with EAGAIN.
+fn is_late(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 /// `GET path` of an admin address: the status, and all that was read.
@@ -190,7 +196,7 @@ fn listed(facts: &Facts, target: SocketAddr, proxy: SocketAddr) -> io::Result<Te
             return Ok(Tested::Works(format!("{proxy} took a connection to {target}, and knows where to")));
         }
         match client.read(&mut [0]) {
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) if is_late(&error) => {}
             _ => break,
         }
     }

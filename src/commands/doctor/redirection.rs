@@ -92,7 +92,7 @@ fn rules(facts: &Facts, hook: Hook, family: Family) -> Finding {
     if listen(facts, hook).addrs.is_empty() {
         return Finding::skipped(name, format!("--{what}-listen is off"));
     }
-    if family == Family::V6 && facts.kernel.ipv6 != Ipv6::There {
+    if family == Family::V6 && !matches!(facts.kernel.ipv6, Ipv6::There | Ipv6::Unseen) {
         return Finding::skipped(name, "this host has no IPv6");
     }
     let outcomes = outcomes(facts, &any(hook, family));

@@ -77,6 +77,7 @@ fn is_ready(outcome: Result<Loaded, Failure>) -> ExitCode {
                 None => "--admin-listen is off".to_owned(),
                 Some((addr, Ready::Draining)) => format!("{addr}: not ready"),
                 Some((addr, Ready::No(why))) => format!("{addr}: {why}"),
+                Some((addr, Ready::Hung)) => format!("{addr}: no answer in time; hung or overloaded"),
                 Some((addr, other)) => format!("{addr}: {other:?}"),
             }
         }
@@ -112,6 +113,7 @@ fn gather(outcome: Result<Loaded, Failure>, user: Option<u32>) -> Facts {
         }
     }
     let ports = ports(&facts.config);
+    facts.has_proc = tree.has_proc();
     let mut sockets = tree.listening();
     thread::scope(|scope| {
         let filters = scope.spawn(|| programs::filters(&tree));

@@ -138,6 +138,65 @@ fn fault_3_rules_to_the_other_listener() {
     said.expect("loop", "wrong", "port 4140, another listener", "-D PREROUTING");
 }
 
+/// Another table takes the connections before ours are asked.
+#[test]
+fn fault_3_another_table_comes_first() {
+    need_rules!();
+    if have("nft").is_none() {
+        skipped!("no nft")
+    }
+    let rules = [EXCLUDE, LOOPBACK, OUTBOUND, INBOUND];
+    let all = "meta l4proto tcp redirect to :9999";
+    let cases = [
+        (format!("meta skuid 0 oifname != \"lo\" {all}"), "wrong"),
+        ("meta skuid != 2102 oifname != \"lo\" tcp dport 1-65535 redirect to :9999".to_owned(), "wrong"),
+        ("tcp dport 80 dnat to 192.0.2.7".to_owned(), "warning"),
+    ];
+    for (rule, verdict) in cases {
+        let patient = Patient::new(&rules, &rules);
+        let chain = "type nat hook output priority -150;";
+        patient.nft(&format!("table ip foo {{ chain o {{ {chain} {rule}; }}; }}"));
+        let said = patient.run(&[]).look(&[], &[]);
+        let place = "table ip foo, chain o: ";
+        said.expect("rules-outbound-ipv4", verdict, place, "nft delete rule ip foo o handle ");
+        assert_eq!(said.check("rules-outbound-ipv6").verdict, "ok", "{}", said.text);
+        assert_eq!(said.check("uid-exclusion").verdict, "ok", "{}", said.text);
+        assert_eq!(said.code, Some(i32::from(verdict == "wrong")), "{}", said.text);
+        if verdict == "wrong" {
+            said.expect("original-dst-ipv4", "wrong", "goes to port 9999", "nft delete rule ip foo o");
+        }
+    }
+    let patient = Patient::new(&rules, &rules);
+    patient.nft(&format!("table ip foo {{ chain o {{ type nat hook output priority -150; {all}; }}; }}"));
+    let said = patient.look(&[], &[]);
+    assert!(!said.text.contains("to wayside again"), "{}", said.text);
+    said.expect("rules-outbound-ipv4", "wrong", "table ip foo, chain o", "nft delete rule ip foo o handle ");
+}
+
+/// `wayside init` has run, and then somebody emptied a chain; a gateway never had that chain.
+#[test]
+fn fault_4_a_chain_has_lost_its_rules() {
+    need_rules!();
+    if have("nft").is_none() {
+        skipped!("no nft")
+    }
+    let init = |patient: &Patient, more: &[&str]| {
+        let mut command = std::process::Command::new(program());
+        command.args(["init", "--backend", "nft", "--no-verify"]).args(more);
+        let ran = patient.host.run(|| command.output().expect("init"));
+        assert!(ran.status.success(), "{ran:?}");
+    };
+    let patient = Patient::new(&[], &[]);
+    init(&patient, &[]);
+    patient.nft("flush chain inet wayside outbound");
+    let said = patient.look(&[], &[]);
+    said.expect("rules-outbound-ipv4", "wrong", "lost its rules", INIT);
+    said.expect("rules-outbound-ipv6", "wrong", "lost its rules", INIT);
+    init(&patient, &["--outgoing-proxy-port", "off"]);
+    let said = patient.look(&[], &[]);
+    said.expect("rules-outbound-ipv4", "warning", "right for a gateway only", INIT);
+}
+
 #[test]
 fn fault_4_no_rules_for_ipv6() {
     need_rules!();

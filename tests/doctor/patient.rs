@@ -117,6 +117,13 @@ impl Patient {
         self
     }
 
+    /// Loads this there.
+    #[track_caller]
+    pub(crate) fn nft(&self, text: &str) {
+        let ran = self.host.run(|| Command::new("nft").arg(text).output().expect("nft"));
+        assert!(ran.status.success(), "{ran:?}");
+    }
+
     /// What doctor says there, through these words and with these arguments.
     #[track_caller]
     pub(crate) fn look(&self, through: &[&str], args: &[&str]) -> Diagnosis {

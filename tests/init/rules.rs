@@ -104,11 +104,13 @@ fn each_flag_is_a_rule() {
 }
 
 #[test]
-fn a_direction_that_is_off_has_no_rules() {
-    assert_eq!(nft(&["--incoming-proxy-port=off"], &[]), [&OUTBOUND[..], &[ALL_OUT]].concat());
-    assert_eq!(nft(&[], &[("WAYSIDE_OUTBOUND_LISTEN", "off")]), [&INBOUND[..], &[ALL_IN]].concat());
+fn a_direction_that_is_off_has_no_rules_and_no_chain() {
+    const NO_IN: &str = "delete chain inet wayside inbound";
+    const NO_OUT: &str = "delete chain inet wayside outbound";
+    assert_eq!(nft(&["--incoming-proxy-port=off"], &[]), [&OUTBOUND[..], &[ALL_OUT, NO_IN]].concat());
+    assert_eq!(nft(&[], &[("WAYSIDE_OUTBOUND_LISTEN", "off")]), [&INBOUND[..], &[ALL_IN, NO_OUT]].concat());
     // Then no user needs to be named.
-    assert_eq!(nft(&["-o", "off", "-u", "none"], &[]), [&INBOUND[..], &[ALL_IN]].concat());
+    assert_eq!(nft(&["-o", "off", "-u", "none"], &[]), [&INBOUND[..], &[ALL_IN, NO_OUT]].concat());
 }
 
 #[test]

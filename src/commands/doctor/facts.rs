@@ -16,6 +16,8 @@ pub(super) struct Facts {
     pub(super) oddities: Vec<String>,
     pub(super) proxy: Proxy,
     pub(super) filters: Filters,
+    /// Whether `/proc` can be read. Without it, sockets and settings are not seen.
+    pub(super) has_proc: bool,
     pub(super) sockets: Vec<Listening>,
     pub(super) kernel: Kernel,
     pub(super) limits: Limits,
@@ -92,6 +94,8 @@ pub(super) enum Ipv6 {
     Disabled,
     #[default]
     There,
+    /// There is no `/proc` that tells.
+    Unseen,
 }
 
 /// What the process may use.
@@ -114,6 +118,8 @@ pub(super) enum Ready {
     Draining,
     /// Another status: it is not wayside's.
     Other(u16),
+    /// Something took the connection and did not answer in time.
+    Hung,
     /// No answer, and why.
     No(String),
 }
@@ -125,6 +131,8 @@ pub(super) enum Tested {
     Works(String),
     /// It did not; what happened.
     Fails(String),
+    /// It would not come to wayside; what takes it, and the command that takes that rule away.
+    Elsewhere(String, Option<String>),
     /// It could not be tried; why.
     Not(String),
 }

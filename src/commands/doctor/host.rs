@@ -184,6 +184,7 @@ fn ipv6(facts: &Facts) -> Finding {
     let asked = asked.find(|addr| addr.is_ipv6());
     let (why, fix) = match facts.kernel.ipv6 {
         Ipv6::There => return Finding::ok(NAME, "there"),
+        Ipv6::Unseen => return Finding::skipped(NAME, "without /proc, it cannot be seen"),
         Ipv6::Missing => ("not in this kernel", "modprobe ipv6  # or boot without ipv6.disable=1"),
         Ipv6::Disabled => (
             "switched off",

@@ -26,6 +26,7 @@ pub(super) fn read(text: &str, keeper: Keeper, family: Family) -> Vec<Chain> {
             let Some((name, options)) = words.split_first() else { continue };
             if let Some(chain) = chains.iter_mut().find(|chain| chain.name == *name) {
                 let mut rule = rule(options);
+                rule.text = line.to_owned();
                 rule.remove = Some(format!("{} -t nat -D {rest}", program(keeper, family)));
                 chain.rules.push(rule);
             }
@@ -68,7 +69,7 @@ pub(in crate::commands) fn words(text: &str) -> Vec<String> {
 }
 
 fn rule(options: &[String]) -> Rule {
-    let mut rule = Rule { tests: Vec::new(), verdict: Verdict::Next, remove: None };
+    let mut rule = Rule { tests: Vec::new(), verdict: Verdict::Next, text: String::new(), remove: None };
     let mut words = options.iter().map(String::as_str).peekable();
     let mut negated = false;
     let mut to_port = None;

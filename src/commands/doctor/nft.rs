@@ -1,7 +1,8 @@
-//! Reads what `nft -nn list ruleset` prints.
+//! Reads what `nft -nn -a list ruleset` prints.
 
 use super::iptables::ranges;
 use super::rules::{Chain, Family, Hook, Keeper, Rule, Test, Verdict, What};
+use crate::commands::init::nft::TABLE;
 use crate::config::Cidr;
 
 /// The NAT chains of the tables `ip`, `ip6` and `inet`, and the chains that these can jump to.
@@ -119,13 +120,16 @@ impl<'a> Reader<'a> {
                     return is_ours;
                 }
                 "\n" | ";" => self.at += 1,
+                // The chain's own handle.
+                "#" => self.until("\n"),
                 "policy" | "comment" => self.until("\n"),
                 "type" => {
                     chain.hook = self.hook();
                     is_ours = chain.hook.is_some();
                 }
                 _ => {
-                    let rule = self.rule();
+                    let mut rule = self.rule();
+                    rule.remove = self.handle().and_then(|handle| remove(chain, handle));
                     chain.rules.push(rule);
                 }
             }
@@ -149,10 +153,11 @@ impl<'a> Reader<'a> {
     }
 
     fn rule(&mut self) -> Rule {
-        let mut rule = Rule { tests: Vec::new(), verdict: Verdict::Next, remove: None };
+        let start = self.at;
+        let mut rule = Rule { tests: Vec::new(), verdict: Verdict::Next, text: String::new(), remove: None };
         loop {
             let token = match self.peek() {
-                "" | "\n" | ";" | "}" => return rule,
+                "" | "\n" | ";" | "}" | "#" => break,
                 token => token,
             };
             self.at += 1;
@@ -176,11 +181,25 @@ impl<'a> Reader<'a> {
                 _ => self.tests(token, &mut rule.tests),
             }
         }
+        rule.text = self.tokens.get(start..self.at).map(text).unwrap_or_default();
+        rule
+    }
+
+    /// `# handle 4`, which follows a rule with `nft -a`.
+    fn handle(&mut self) -> Option<u64> {
+        if self.peek() != "#" {
+            return None;
+        }
+        let start = self.at;
+        self.until("\n");
+        let words = self.tokens.get(start..self.at)?;
+        let at = words.iter().rposition(|word| word == "handle")?;
+        words.get(at + 1)?.parse().ok()
     }
 
     /// What is left of the rule, up to a comment.
     fn rest(&mut self) {
-        while !matches!(self.peek(), "" | "\n" | ";" | "}") {
+        while !matches!(self.peek(), "" | "\n" | ";" | "}" | "#") {
             if self.next() == Some("{") {
                 self.skip_block();
             }
@@ -231,9 +250,9 @@ impl<'a> Reader<'a> {
 
     /// `syn / fin,syn,rst,ack` or `& (fin | syn | rst | ack) != syn`: whether it is the first packet of a connection.
     fn flags(&mut self) -> Test {
-        const ENDS: [&str; 12] = [
+        const ENDS: [&str; 13] = [
             "accept", "return", "drop", "reject", "redirect", "dnat", "jump", "goto", "counter", "comment",
-            "\n", "",
+            "\n", "", "#",
         ];
         let (mut negated, mut value) = (false, self.peek());
         while !ENDS.contains(&self.peek()) {
@@ -267,6 +286,23 @@ impl<'a> Reader<'a> {
         }
         (negated, values)
     }
+}
+
+/// As it was printed.
+fn text(tokens: &[String]) -> String {
+    let word = |token: &String| match token.strip_prefix('"') {
+        Some(quoted) => format!("\"{quoted}\""),
+        None => token.clone(),
+    };
+    tokens.iter().filter(|token| *token != "\n").map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// The command that takes a rule away. `wayside init` puts other rules in the place of its own, and needs none.
+fn remove(chain: &Chain, handle: u64) -> Option<String> {
+    let family = chain.family.map_or("inet", Family::table);
+    let (table, name) = (&chain.table, &chain.name);
+    let is_own = format!("{family} {table}") == TABLE;
+    (!is_own).then(|| format!("nft delete rule {family} {table} {name} handle {handle}"))
 }
 
 /// What is asked. None: it is always so here.

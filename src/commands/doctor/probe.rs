@@ -12,7 +12,7 @@ use super::rules::{Connection, End, Family, Hook, walk};
 use crate::sys::{process, socket};
 
 /// How long an answer, a connect or an accept may take.
-const LIMIT: Duration = Duration::from_secs(1);
+pub(super) const LIMIT: Duration = Duration::from_secs(1);
 /// The most that is read of an answer: some 20,000 lines of `/connections`.
 const MOST_ANSWER: usize = 4 << 20;
 
@@ -22,8 +22,14 @@ pub(super) fn ready(addr: SocketAddr) -> Ready {
         Ok((200, _)) => Ready::Yes,
         Ok((503, _)) => Ready::Draining,
         Ok((status, _)) => Ready::Other(status),
+        Err(error) if is_late(&error) => Ready::Hung,
         Err(error) => Ready::No(error.to_string()),
     }
+}
+
+/// Whether a limit ended it. A read with one ends with EAGAIN.
+fn is_late(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 /// `GET path` of an admin address: the status, and all that was read.
@@ -61,7 +67,7 @@ fn loopback(family: Family) -> IpAddr {
 }
 
 /// An address for documentation (RFC 5737, RFC 3849), which nobody has; its port is that of `discard`.
-fn nowhere(family: Family) -> SocketAddr {
+pub(super) fn nowhere(family: Family) -> SocketAddr {
     let ip: IpAddr = match family {
         Family::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
         Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
@@ -97,6 +103,11 @@ pub(super) fn redirected(facts: &Facts, family: Family) -> Option<Tested> {
         {
             if !is_local && has_only_link_local(target) {
                 return Some(Tested::Not("this host has no global IPv6 address to try with".to_owned()));
+            }
+            if !facts.config.outbound.addrs.iter().any(|addr| addr.port() == port) {
+                let by = outcome.by.as_deref().unwrap_or_default();
+                let found = format!("a connection to {target} goes to port {port}, not to wayside: {by}");
+                return Some(Tested::Elsewhere(found, outcome.remove.clone()));
             }
             return Some(attempt(facts, &listener, target, SocketAddr::new(loopback(family), port)));
         }
@@ -185,7 +196,7 @@ fn listed(facts: &Facts, target: SocketAddr, proxy: SocketAddr) -> io::Result<Te
             return Ok(Tested::Works(format!("{proxy} took a connection to {target}, and knows where to")));
         }
         match client.read(&mut [0]) {
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) if is_late(&error) => {}
             _ => break,
         }
     }

@@ -50,9 +50,14 @@ impl Tree {
         }
     }
 
+    /// Whether there is a `/proc`, and it tells of sockets.
+    pub(super) fn has_proc(&self) -> bool {
+        self.0.join("proc/net/tcp").exists()
+    }
+
     fn ipv6(&self) -> Ipv6 {
         if self.text("proc/net/if_inet6").is_none() {
-            return Ipv6::Missing;
+            return if self.has_proc() { Ipv6::Missing } else { Ipv6::Unseen };
         }
         match self.net("ipv6/conf/all/disable_ipv6") {
             Some(0) | None => Ipv6::There,

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::facts::{Facts, Listening, Ready};
+use super::probe::LIMIT;
 use super::redirection::has_rules;
 use super::report::Finding;
 use crate::config::Listen;
@@ -44,6 +45,7 @@ fn configuration(facts: &Facts) -> Finding {
 fn running(facts: &Facts) -> Finding {
     const NAME: &str = "running";
     const START: &str = "wayside run  # or: systemctl start wayside";
+    const HUNG: &str = "top -b -n 1; journalctl -u wayside  # then: systemctl restart wayside";
     if facts.ready.is_empty() {
         return Finding::skipped(NAME, "there is no admin address to ask: --admin-listen");
     }
@@ -58,6 +60,12 @@ fn running(facts: &Facts) -> Finding {
             "systemctl restart wayside  # or, once it has ended: wayside run",
         );
     }
+    if let Some((addr, _)) = facts.ready.iter().find(|(_, ready)| *ready == Ready::Hung) {
+        let limit = LIMIT.as_secs();
+        let found =
+            format!("something listens on {addr} and does not answer within {limit} s: hung or overloaded");
+        return Finding::wrong(NAME, found, HUNG);
+    }
     let answers: Vec<String> = facts.ready.iter().map(answer).collect();
     let found = format!("no wayside answers: {}", answers.join("; "));
     if has_rules(facts) {
@@ -70,7 +78,7 @@ fn answer((addr, ready): &(SocketAddr, Ready)) -> String {
     match ready {
         Ready::Other(status) => format!("{addr}: another program, with status {status}"),
         Ready::No(why) => format!("{addr}: {why}"),
-        Ready::Yes | Ready::Draining => addr.to_string(),
+        Ready::Yes | Ready::Draining | Ready::Hung => addr.to_string(),
     }
 }
 
@@ -89,6 +97,7 @@ fn ports(facts: &Facts, name: &'static str, flag: &str, listen: &Listen) -> Find
     }
     let is_ours = facts.ready.iter().any(|(_, ready)| matches!(ready, Ready::Yes | Ready::Draining));
     match others().next() {
+        None if !facts.has_proc => Finding::skipped(name, "without /proc, who listens cannot be seen"),
         None => Finding::ok(name, format!("{first} is free")),
         Some((addr, Listening { owner: Some(owner), .. })) => {
             Finding::ok(name, format!("{addr} is wayside's (pid {})", owner.pid))

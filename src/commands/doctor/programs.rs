@@ -38,7 +38,7 @@ fn read(tree: &Tree) -> Filters {
         let ask = |names: &'static [&'static str], args: &'static [&'static str]| {
             scope.spawn(move || first(names, args))
         };
-        let nft = ask(&["nft"], &["-nn", "list", "ruleset"]);
+        let nft = ask(&["nft"], &["-nn", "-a", "list", "ruleset"]);
         let saves = [
             ask(&["iptables-nft-save", "iptables-save"], &["-t", "nat"]),
             ask(&["ip6tables-nft-save", "ip6tables-save"], &["-t", "nat"]),

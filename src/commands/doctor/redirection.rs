@@ -1,9 +1,14 @@
 //! Checks of the packet filter's rules.
 
 use super::facts::{Facts, Ipv6, Tested};
+use super::probe::nowhere;
 use super::report::Finding;
 use super::rules::{Connection, End, Family, Hook, Keeper, Outcome, redirects, walk};
+use crate::commands::init::nft::TABLE;
 use crate::config::Listen;
+
+/// Those whose connections are looked at: root, one who logs in, and `nobody`.
+const USERS: [u32; 3] = [0, 1000, 65_534];
 
 /// All of them, in the order in which they are told.
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
@@ -87,21 +92,75 @@ fn rules(facts: &Facts, hook: Hook, family: Family) -> Finding {
     if listen(facts, hook).addrs.is_empty() {
         return Finding::skipped(name, format!("--{what}-listen is off"));
     }
-    if family == Family::V6 && facts.kernel.ipv6 != Ipv6::There {
+    if family == Family::V6 && !matches!(facts.kernel.ipv6, Ipv6::There | Ipv6::Unseen) {
         return Finding::skipped(name, "this host has no IPv6");
     }
     let outcomes = outcomes(facts, &any(hook, family));
     let ports = ports(&outcomes);
     if let Some(port) = ports.iter().find(|&&port| is_expected(facts, hook, port)) {
-        return Finding::ok(name, format!("{what} {} goes to port {port}", family.as_str()));
+        let found = format!("{what} {} goes to port {port}", family.as_str());
+        return match taken(facts, hook, &outcomes) {
+            None => Finding::ok(name, found),
+            Some(other) => {
+                let found = format!("{found}, but a rule before it {}", told(other));
+                let fix = other.remove.clone().unwrap_or_else(|| init(facts));
+                if takes_all(facts, hook, family) {
+                    Finding::wrong(name, found, fix)
+                } else {
+                    Finding::warning(name, found, fix)
+                }
+            }
+        };
     }
     if let Some(port) = ports.first() {
         let wanted = listen(facts, hook).addrs.first().map_or(0, |addr| addr.port());
         let other = outcomes.iter().find(|outcome| outcome.end == End::Redirected(*port));
-        let found = format!("{what} {} goes to port {port}; wayside listens on {wanted}", family.as_str());
+        let by = other.and_then(|other| other.by.as_deref()).unwrap_or_default();
+        let family = family.as_str();
+        let found = format!("{what} {family} goes to port {port}; wayside listens on {wanted} ({by})");
         return Finding::wrong(name, found, init_instead_of(facts, other));
     }
     missing(facts, hook, family, name, what)
+}
+
+/// The rule that comes before ours and sends connections, or some of them, to another place.
+fn taken<'a>(facts: &Facts, hook: Hook, outcomes: &'a [Outcome]) -> Option<&'a Outcome> {
+    let is_ours = |end: End| matches!(end, End::Redirected(port) if is_expected(facts, hook, port));
+    let earlier = outcomes.iter().take_while(|outcome| !is_ours(outcome.end));
+    earlier.into_iter().find(|outcome| outcome.by.is_some())
+}
+
+/// Whether nothing of some user comes to wayside, as far as an ordinary connection tells.
+fn takes_all(facts: &Facts, hook: Hook, family: Family) -> bool {
+    let to = Some(nowhere(family));
+    let users = match hook {
+        Hook::Output => USERS.map(Some).to_vec(),
+        Hook::Prerouting => vec![None],
+    };
+    users.into_iter().filter(|user| *user != Some(facts.proxy.user)).any(|user| {
+        let connection = Connection {
+            user,
+            to: to.filter(|_| hook == Hook::Output).map(|to| to.ip()),
+            port: to.map(|to| to.port()),
+            ..any(hook, family)
+        };
+        let outcomes = outcomes(facts, &connection);
+        let is_elsewhere = |outcome: &Outcome| match outcome.end {
+            End::Straight => false,
+            End::Elsewhere => !outcome.is_doubtful,
+            End::Redirected(port) => !outcome.is_doubtful && !is_expected(facts, hook, port),
+        };
+        outcomes.iter().all(is_elsewhere)
+    })
+}
+
+/// What a rule that is not ours does.
+fn told(outcome: &Outcome) -> String {
+    let by = outcome.by.as_deref().unwrap_or_default();
+    match outcome.end {
+        End::Redirected(port) => format!("sends some to port {port}: {by}"),
+        _ => format!("sends some elsewhere: {by}"),
+    }
 }
 
 fn missing(facts: &Facts, hook: Hook, family: Family, name: &'static str, what: &str) -> Finding {
@@ -121,8 +180,24 @@ fn missing(facts: &Facts, hook: Hook, family: Family, name: &'static str, what: 
     if family == Family::V6 && is_redirected(facts, hook, Family::V4) {
         return Finding::wrong(name, format!("{none}, though IPv4 is: it passes wayside by"), init(facts));
     }
+    if is_emptied(facts, hook, family) {
+        let found = format!("{none}, though there is a chain for it: it has lost its rules");
+        return Finding::wrong(name, found, init(facts));
+    }
     let why = "right for a gateway only";
     Finding::warning(name, format!("{none}, though there are other rules: {why}"), init(facts))
+}
+
+/// Whether `wayside init` made a chain of nftables for it. One that is off has none.
+fn is_emptied(facts: &Facts, hook: Hook, family: Family) -> bool {
+    let mut chains = facts.filters.chains.iter();
+    chains.any(|chain| {
+        let table = chain.family.map_or("inet", Family::table);
+        let is_ours = format!("{table} {}", chain.table) == TABLE;
+        is_ours
+            && chain.family.is_none_or(|other| other == family)
+            && chain.hook.is_some_and(|(at, _)| at == hook)
+    })
 }
 
 /// Two keepers of rules: which one comes first depends on which was loaded first.
@@ -192,7 +267,13 @@ fn exclusion(facts: &Facts) -> Finding {
             format!("whether what uid {user} sends ({source}) is redirected cannot be told, {family}");
         return Finding::warning(NAME, found, init(facts));
     }
-    let found = format!("what uid {user} sends ({source}) is redirected to wayside again, {family}");
+    let to = match outcome.end {
+        End::Redirected(port) if !is_expected(facts, Hook::Output, port) => {
+            format!("to port {port}, which is not wayside's ({})", outcome.by.as_deref().unwrap_or_default())
+        }
+        _ => "to wayside again".to_owned(),
+    };
+    let found = format!("what uid {user} sends ({source}) is redirected {to}, {family}");
     Finding::wrong(NAME, found, init_instead_of(facts, Some(&outcome)))
 }
 
@@ -237,6 +318,9 @@ fn tested(facts: &Facts, family: Family) -> Finding {
     match facts.tested.iter().find(|(tested, _)| *tested == family) {
         Some((_, Tested::Works(how))) => Finding::ok(name, how),
         Some((_, Tested::Not(why))) => Finding::skipped(name, why),
+        Some((_, Tested::Elsewhere(what, remove))) => {
+            Finding::wrong(name, what, remove.clone().unwrap_or_else(|| init(facts)))
+        }
         Some((_, Tested::Fails(what))) => {
             Finding::wrong(name, what, "modprobe -a nf_conntrack nf_nat nft_redir xt_REDIRECT")
         }

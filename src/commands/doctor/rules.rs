@@ -32,6 +32,14 @@ impl Family {
         if ip.is_ipv4() { Family::V4 } else { Family::V6 }
     }
 
+    /// As nftables has it.
+    pub(super) fn table(self) -> &'static str {
+        match self {
+            Family::V4 => "ip",
+            Family::V6 => "ip6",
+        }
+    }
+
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Family::V4 => "IPv4",
@@ -61,12 +69,22 @@ pub(super) struct Chain {
     pub(super) rules: Vec<Rule>,
 }
 
+impl Chain {
+    /// One of its rules, for people.
+    fn name_of(&self, rule: &Rule) -> String {
+        let family = self.family.map_or("inet", Family::table);
+        format!("table {family} {}, chain {}: {}", self.table, self.name, rule.text)
+    }
+}
+
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rule {
     /// All must hold.
     pub(super) tests: Vec<Test>,
     pub(super) verdict: Verdict,
+    /// As its program prints it.
+    pub(super) text: String,
     /// A command that takes it away, where one can be given.
     pub(super) remove: Option<String>,
 }
@@ -134,6 +152,8 @@ pub(super) struct Outcome {
     pub(super) end: End,
     /// It hangs on a condition that is not understood here.
     pub(super) is_doubtful: bool,
+    /// The rule that did it, with its table and its chain; `None`: no rule did.
+    pub(super) by: Option<String>,
     /// The command that takes the rule away that did it.
     pub(super) remove: Option<String>,
 }
@@ -174,6 +194,8 @@ impl Test {
             What::Port(ports) => within(ports, connection.port.map(u32::from), Answer::Maybe),
             What::To(blocks) => match connection.to {
                 Some(ip) => sure(blocks.iter().any(|block| block.contains(ip))),
+                // As the rules of Docker's name server have it.
+                None if !connection.is_local && blocks.iter().all(|block| block.is_loopback()) => Answer::No,
                 None => Answer::Maybe,
             },
             What::Local => match (connection.is_local, connection.hook) {
@@ -205,7 +227,7 @@ fn through(names: &[String], is_local: bool) -> Answer {
     }
 }
 
-/// All that may become of it. Never empty.
+/// All that may become of it, in the order of the rules that do it. Never empty.
 pub(super) fn walk(chains: &[Chain], connection: &Connection) -> Vec<Outcome> {
     let mut bases: Vec<(i32, &Chain)> = Vec::new();
     for chain in chains {
@@ -248,14 +270,16 @@ fn either(a: Option<bool>, b: Option<bool>) -> Option<bool> {
 }
 
 impl Walk<'_> {
-    fn reach(&mut self, end: End, is_doubtful: bool, remove: Option<&String>) {
+    fn reach(&mut self, end: End, is_doubtful: bool, place: Option<(&Chain, &Rule)>) {
+        let name = |(chain, rule): (&Chain, &Rule)| chain.name_of(rule);
+        let remove = place.and_then(|(_, rule)| rule.remove.clone());
         if let Some(known) = self.outcomes.iter_mut().find(|known| known.end == end) {
             if known.is_doubtful && !is_doubtful {
-                known.remove = remove.cloned();
+                (known.by, known.remove) = (place.map(name), remove);
             }
             known.is_doubtful &= is_doubtful;
         } else {
-            self.outcomes.push(Outcome { end, is_doubtful, remove: remove.cloned() });
+            self.outcomes.push(Outcome { end, is_doubtful, by: place.map(name), remove });
         }
     }
 
@@ -303,13 +327,13 @@ impl Walk<'_> {
         doubt: bool,
         depth: usize,
     ) -> (Option<bool>, Option<bool>) {
-        let remove = rule.remove.as_ref();
+        let place = Some((chain, rule));
         match &rule.verdict {
             Verdict::Next => return (Some(doubt), None),
             Verdict::Return => return (None, Some(doubt)),
             Verdict::Accept => self.accepted = either(self.accepted, Some(doubt)),
-            Verdict::Drop | Verdict::Elsewhere => self.reach(End::Elsewhere, doubt, remove),
-            Verdict::Redirect(port) => self.reach(End::Redirected(*port), doubt, remove),
+            Verdict::Drop | Verdict::Elsewhere => self.reach(End::Elsewhere, doubt, place),
+            Verdict::Redirect(port) => self.reach(End::Redirected(*port), doubt, place),
             Verdict::Jump(name) | Verdict::Goto(name) => {
                 let same = |other: &&Chain| {
                     (other.keeper, other.family, &other.table) == (chain.keeper, chain.family, &chain.table)

@@ -24,6 +24,12 @@ flush table {TABLE}
     for rule in outbound(plan) {
         let _ = writeln!(text, "add rule {TABLE} outbound {rule}");
     }
+    // A chain that is there and empty is one that has lost its rules: `wayside doctor`.
+    for (name, port) in [("inbound", plan.incoming), ("outbound", plan.outgoing)] {
+        if port.is_none() {
+            let _ = writeln!(text, "delete chain {TABLE} {name}");
+        }
+    }
     text
 }
 

@@ -44,7 +44,9 @@ fn settings_are_read_and_missing_ones_are_none() {
     assert_eq!((kernel.release.as_str(), kernel.somaxconn), ("6.1.0-18", Some(128)));
     assert_eq!((kernel.local_ports, kernel.conntrack_max), (Some((32_768, 60_999)), None));
     assert_eq!((kernel.syncookies, kernel.ipv6), (None, Ipv6::Disabled));
-    assert_eq!(Tree(planted.root().join("nowhere")).kernel().ipv6, Ipv6::Missing);
+    assert_eq!(Tree(planted.root().join("nowhere")).kernel().ipv6, Ipv6::Unseen);
+    let planted = Planted::new("no-ipv6", &[("proc/net/tcp", "")]);
+    assert_eq!(planted.0.kernel().ipv6, Ipv6::Missing);
 }
 
 #[test]

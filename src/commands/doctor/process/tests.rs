@@ -24,12 +24,19 @@ fn who_has_the_port() {
         ("127.0.0.1:4140", None, false, Warning, "only root may see"),
     ];
     for (there, owner, answers, verdict, found) in cases {
-        let mut facts = Facts::default();
+        let mut facts = Facts { has_proc: true, ..Facts::default() };
         facts.sockets.push(Listening { addr: addr(there), user: 5, inode: 1, owner });
         facts.ready.extend(answers.then(|| (addr("127.0.0.1:4191"), Ready::Yes)));
         let finding = ports(&facts, "port", "--outbound-listen", &facts.config.outbound);
         assert!(finding.verdict == verdict && finding.found.contains(found), "{there}: {finding:?}");
     }
+}
+
+#[test]
+fn without_proc_no_port_is_called_free() {
+    let facts = Facts::default();
+    let finding = ports(&facts, "port", "--outbound-listen", &facts.config.outbound);
+    assert_eq!(finding.verdict, Skipped, "{finding:?}");
 }
 
 #[test]
@@ -43,6 +50,7 @@ fn whether_it_runs() {
         (vec![refused(), Ready::Draining], Wrong, "drains"),
         // Without rules, nothing is broken by it.
         (vec![refused()], Warning, "Connection refused"),
+        (vec![Ready::Hung], Wrong, "does not answer within 1 s"),
         (vec![Ready::Other(404)], Warning, "another program, with status 404"),
     ];
     for (answers, verdict, found) in cases {

@@ -12,7 +12,7 @@ const BY: &[(&str, &str, &str)] = &[
     (".ci/run", ".ci/run", "all passed"),
     ("cargo bench", ".ci/run", "step cargo bench"),
     ("scripts/instructions", ".ci/run", "step scripts/instructions"),
-    ("scripts/fairness", ".ci/run", "step scripts/fairness"),
+    ("scripts/fairness", ".ci/run", "step fairness"),
     ("scripts/observer-cost", ".ci/run", "step observer_cost"),
     ("scripts/python-tests", "tests/python_suite.rs", "\"/scripts/python-tests\""),
     ("scripts/compare", "tests/compare.rs", "\"/scripts/compare\""),

@@ -94,6 +94,11 @@ fn fault_1_no_rules() {
     let said = Patient::new(&[], &[]).run(&[]).look(&[], &[]);
     assert_eq!(said.bad(), RULES, "{}", said.text);
     RULES.iter().for_each(|name| said.expect(name, "wrong", "no rule redirects", INIT));
+    // As printed the fix redirects nothing that is to be left alone.
+    let skips = ["--skip-inbound-ports", "22", "--skip-outbound-ports", "4406,9000-9010"];
+    let said = Patient::new(&[], &[]).run(&[]).look(&[], &skips);
+    let fix = format!("{INIT} {}", skips.join(" "));
+    RULES.iter().for_each(|name| said.expect(name, "wrong", "no rule redirects", &fix));
 }
 
 #[test]

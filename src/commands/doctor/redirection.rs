@@ -71,7 +71,16 @@ fn init(facts: &Facts) -> String {
     if let Some(port) = first(&facts.config.outbound) {
         text.push_str(&format!(" --outgoing-proxy-port {port}"));
     }
-    text + &format!(" --proxy-uid {}", facts.proxy.user)
+    text.push_str(&format!(" --proxy-uid {}", facts.proxy.user));
+    // As printed it must not redirect what the user wants left alone.
+    let skipped = [
+        ("--skip-inbound-ports", &facts.config.skip_inbound_ports),
+        ("--skip-outbound-ports", &facts.config.skip_outbound_ports),
+    ];
+    for (flag, ports) in skipped.into_iter().filter(|(_, ports)| !ports.ranges().is_empty()) {
+        text.push_str(&format!(" {flag} {ports}"));
+    }
+    text
 }
 
 /// The same, once the rule that did this is gone: it would still be met.

@@ -3,7 +3,7 @@
 //! Each of them keeps one token for life: an event is told to whoever has the connection, and taking or giving one back
 //! costs no system call. What is said or ended while nobody has it makes it unfit, and it is dropped before it is used.
 //!
-//! A request that must not be sent twice takes only one that its server hardly closes just now: see [`patience`].
+//! A request that must not be sent twice takes only one that its server hardly closes just now: see `pool::patience`.
 //!
 //! Bounds: so many idle ones a target (`--pool-size`), so many in all, each for so long (`--pool-idle-timeout`). One too
 //! many is closed, and the pool counts it.

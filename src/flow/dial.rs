@@ -95,8 +95,9 @@ impl Flow {
         }
     }
 
-    fn connect(&self, target: SocketAddr, kit: &Kit) -> io::Result<End> {
+    fn connect(&self, target: SocketAddr, kit: &mut Kit) -> io::Result<End> {
         let mut end = End::new(socket::dial(target)?);
+        kit.has_dialled(self.key, target, &end.stream);
         kit.registry.register(&mut end.stream, Source::Upstream(self.key).token(), INTERESTS)?;
         Ok(end)
     }

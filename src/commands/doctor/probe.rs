@@ -104,7 +104,7 @@ pub(super) fn redirected(facts: &Facts, family: Family) -> Option<Tested> {
             if !is_local && has_only_link_local(target) {
                 return Some(Tested::Not("this host has no global IPv6 address to try with".to_owned()));
             }
-            if !facts.config.outbound.addrs.iter().any(|addr| addr.port() == port) {
+            if !facts.is_expected(Hook::Output, port) {
                 let by = outcome.by.as_deref().unwrap_or_default();
                 let found = format!("a connection to {target} goes to port {port}, not to wayside: {by}");
                 return Some(Tested::Elsewhere(found, outcome.remove.clone()));

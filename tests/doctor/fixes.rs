@@ -1,0 +1,105 @@
+//! Rules as `wayside init` made them, the flags that it had, and the fixes, run as they are printed.
+
+use crate::faults::INIT;
+use crate::patient::*;
+use crate::support::*;
+
+/// `wayside init` has run, and then somebody emptied a chain; a gateway never had that chain.
+#[test]
+fn fault_4_a_chain_has_lost_its_rules() {
+    need_rules!();
+    let nft = ["nft flush chain inet wayside outbound", ":"];
+    let iptables = |v4, v6| [v4, v6];
+    for (backend, [flush, flush_v6]) in [
+        ("nft", nft),
+        (
+            "iptables-nft",
+            iptables("iptables-nft -t nat -F WAYSIDE_OUTBOUND", "ip6tables-nft -t nat -F WAYSIDE_OUTBOUND"),
+        ),
+        (
+            "iptables-legacy",
+            iptables(
+                "iptables-legacy -t nat -F WAYSIDE_OUTBOUND",
+                "ip6tables-legacy -t nat -F WAYSIDE_OUTBOUND",
+            ),
+        ),
+    ] {
+        let patient = Patient::new(&[], &[]);
+        let init = |more: &str| {
+            patient.follow(&format!("wayside init --backend {backend} --no-verify {more}"));
+        };
+        if have(backend).is_none() {
+            say_skipped("doctor", &format!("no {backend}"));
+            continue;
+        }
+        init("");
+        assert_eq!(patient.look(&[], &[]).bad(), ["running"], "{backend}");
+        patient.follow(flush);
+        patient.follow(flush_v6);
+        let said = patient.look(&[], &[]);
+        said.expect("rules-outbound-ipv4", "wrong", "lost its rules", INIT);
+        said.expect("rules-outbound-ipv6", "wrong", "lost its rules", INIT);
+        // A gateway's rules are right, as doctor learns from the flags that init had.
+        init("--outgoing-proxy-port off");
+        let said = patient.look(&[], &[]);
+        said.expect("rules-outbound-ipv4", "warning", "right for a gateway only", INIT);
+        let said = patient.look(&[], &["-o", "off"]);
+        assert_eq!(said.bad(), ["running"], "{backend}: {}", said.text);
+        // And back again.
+        init("");
+        assert_eq!(patient.look(&[], &[]).bad(), ["running"], "{backend}");
+    }
+}
+
+/// What `init` was told is what the rules are judged by, and the fix tells it to `init` again.
+#[test]
+fn the_flags_of_init_are_known() {
+    need_rules!();
+    let flags = ["-p", "4143", "-o", "off", "-u", "7", "-g", "8", "-r", "80,90-91", "--ipv6", "false"];
+    let more = ["--inbound-ports-to-ignore=22", "--skip-outbound-subnets=10.0.0.0/8,fd00::/8"];
+    let flags = [&flags[..], &more].concat();
+    let patient = Patient::new(&[], &[]);
+    let said = patient.look(&[], &flags);
+    assert_eq!(said.bad(), ["rules-inbound-ipv4", "running"], "{}", said.text);
+    let fix = "wayside init --incoming-proxy-port 4143 --outgoing-proxy-port off --proxy-uid 7 --proxy-gid 8 \
+               --ports-to-redirect 80,90-91 --skip-inbound-ports 22 \
+               --skip-outbound-subnets 10.0.0.0/8,fd00::/8 --ipv6 false";
+    assert_eq!(said.check("rules-inbound-ipv4").fix.as_deref(), Some(fix));
+    patient.follow(fix);
+    let said = patient.look(&[], &flags);
+    assert_eq!(said.bad(), ["running"], "{}", said.text);
+    // Without them it sees that something is missing.
+    assert!(patient.look(&[], &[]).bad().contains(&"rules-inbound-ipv6"));
+    assert_eq!(patient.doctor(&[], &["-u", "me"]).status.code(), Some(2));
+}
+
+/// What is printed as the fix of a rule, run as it stands, makes that check right.
+#[test]
+fn the_fixes_of_rules_work_as_printed() {
+    need_rules!();
+    let other_user = "-t nat -A OUTPUT -p tcp -m owner --uid-owner 2199 -j RETURN";
+    let other_port = "-t nat -A OUTPUT -p tcp -j REDIRECT --to-ports 4150";
+    let crossed = "-t nat -A PREROUTING -p tcp -j REDIRECT --to-ports 4140";
+    let (all, none): (&[&str], &[&str]) = (&[EXCLUDE, OUTBOUND, INBOUND], &[]);
+    let faults: [(&[&str], &[&str], &str); 6] = [
+        (none, none, "rules-outbound-ipv4"),
+        (all, none, "rules-outbound-ipv6"),
+        (&[OUTBOUND, INBOUND], none, "uid-exclusion"),
+        (&[other_user, OUTBOUND, INBOUND], none, "uid-exclusion"),
+        (&[EXCLUDE, other_port, INBOUND], none, "rules-outbound-ipv4"),
+        (&[EXCLUDE, OUTBOUND, crossed], none, "loop"),
+    ];
+    for (v4, v6, name) in faults {
+        let patient = Patient::new(v4, v6).run(&[]);
+        let said = patient.look(&[], &[]);
+        assert_eq!(said.check(name).verdict, "wrong", "{v4:?} {v6:?}: {}", said.text);
+        // Each fix may bring the next fault to light, but not for ever.
+        for _ in 0..4 {
+            let said = patient.look(&[], &[]);
+            let Some(bad) = said.bad().first().copied() else { break };
+            patient.follow(said.check(bad).fix.as_deref().expect("a fix"));
+        }
+        let said = patient.look(&[], &[]);
+        assert_eq!(said.bad(), [""; 0], "{v4:?} {v6:?}: {}", said.text);
+    }
+}

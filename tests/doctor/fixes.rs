@@ -103,3 +103,55 @@ fn the_fixes_of_rules_work_as_printed() {
         assert_eq!(said.bad(), [""; 0], "{v4:?} {v6:?}: {}", said.text);
     }
 }
+
+/// As `wayside init` does, doctor tries with a neighbour where there is no default route.
+#[test]
+fn a_host_without_a_default_route_is_tried() {
+    need_rules!();
+    let (patient, peer) = (Patient::new(&[], &[]), Host::new("peer"));
+    patient.host.cable(1, "eth0", &peer, "eth0");
+    patient.follow("wayside init");
+    let mut patient = patient;
+    for found in ["the kernel says", "knows where to"] {
+        let said = patient.look(&[], &[]);
+        for name in ["original-dst-ipv4", "original-dst-ipv6"] {
+            let check = said.check(name);
+            assert!(check.verdict == "ok" && check.found.contains(found), "{name} in {}", said.text);
+        }
+        if patient.wayside.is_none() {
+            patient = patient.run(&[]);
+        }
+    }
+}
+
+/// A firewall that drops what was redirected: the rule is named, and the fix takes it away.
+#[test]
+fn a_rule_that_drops_is_named() {
+    need_rules!();
+    let nft = "nft add table inet guard && nft 'add chain inet guard input { type filter hook input priority 0; }' && \
+               nft add rule inet guard input tcp dport 4140";
+    let cases = [
+        ("nft", format!("{nft} drop"), "table inet guard, chain input: tcp dport 4140 drop"),
+        ("nft", format!("{nft} reject with tcp reset"), "chain input: tcp dport 4140 reject"),
+        ("nft", format!("{nft} counter drop comment '\"no\"'"), "chain input: tcp dport 4140 counter"),
+        ("iptables-nft", "iptables-nft -A INPUT -p tcp --dport 4140 -j DROP".to_owned(), "chain INPUT: "),
+        (
+            "iptables-legacy",
+            "iptables-legacy -A INPUT -p tcp --dport 4140 -j DROP".to_owned(),
+            "-A INPUT -p tcp",
+        ),
+    ];
+    for (program, plant, found) in cases {
+        if have(program).is_none() {
+            say_skipped("doctor", &format!("no {program}"));
+            continue;
+        }
+        let patient = Patient::sidecar().run(&[]);
+        patient.follow(&plant);
+        let said = patient.look(&[], &[]);
+        let fix = if program == "iptables-legacy" { "-D INPUT" } else { "nft delete rule " };
+        said.expect("original-dst-ipv4", "wrong", found, fix);
+        patient.follow(said.check("original-dst-ipv4").fix.as_deref().expect("a fix"));
+        assert_eq!(patient.look(&[], &[]).bad(), [""; 0], "{plant}");
+    }
+}

@@ -68,6 +68,8 @@ pub(super) struct Proxy {
 #[derive(Debug, Default)]
 pub(super) struct Filters {
     pub(super) chains: Vec<Chain>,
+    /// Chains of other tables, which may drop connections.
+    pub(super) filter: Vec<Chain>,
     /// What could not be seen, and why.
     pub(super) unseen: Vec<String>,
 }

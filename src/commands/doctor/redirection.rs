@@ -1,9 +1,9 @@
 //! Checks of the packet filter's rules.
 
 use super::facts::{Facts, Ipv6, Tested};
-use super::probe::nowhere;
+use super::probe::{loopback, nowhere};
 use super::report::Finding;
-use super::rules::{Connection, End, Family, Hook, Keeper, Outcome, redirects, walk};
+use super::rules::{Connection, End, Family, Hook, Keeper, Outcome, dropper, redirects, walk};
 use crate::commands::init::iptables;
 use crate::commands::init::nft::TABLE;
 
@@ -307,10 +307,23 @@ fn tested(facts: &Facts, family: Family) -> Finding {
         Some((_, Tested::Fails(what))) => match caught(facts, false).filter(|(_, by)| !by.is_doubtful) {
             // What it dials comes back to it, and goes nowhere.
             Some((_, outcome)) => Finding::wrong(name, what, init_instead_of(facts, Some(&outcome))),
-            None => Finding::wrong(name, what, "modprobe -a nf_conntrack nf_nat nft_redir xt_REDIRECT"),
+            None => match dropped(facts, family) {
+                Some((by, remove)) => {
+                    let look = "nft -a list ruleset  # and iptables-legacy-save: take that rule away";
+                    let fix = remove.unwrap_or_else(|| look.to_owned());
+                    Finding::wrong(name, format!("{what}; a rule drops such: {by}"), fix)
+                }
+                None => Finding::wrong(name, what, "modprobe -a nf_conntrack nf_nat nft_redir xt_REDIRECT"),
+            },
         },
         None => Finding::skipped(name, "no rules to try"),
     }
+}
+
+/// The rule that may keep a redirected connection from wayside, which it reaches by loopback.
+fn dropped(facts: &Facts, family: Family) -> Option<(String, Option<String>)> {
+    let (to, port) = (Some(loopback(family)), facts.wanted(Hook::Output));
+    dropper(&facts.filters.filter, &Connection { to, port, is_local: true, ..any(Hook::Output, family) })
 }
 
 #[cfg(test)]

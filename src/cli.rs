@@ -79,8 +79,8 @@ Routes and backend sets stand in the file only.
 Exit code: 0 a clean end, 1 wrong configuration or failed start, 2 wrong usage or a wrong flag.";
 
 const DOCTOR: &str = "\
-Takes every other option of run, too, and what init redirects by: it looks at what they would use. It
-changes nothing, and takes 5 s at most. Without root it sees neither the rules nor whose a port is, and says so.
+Takes every other option of run, too, and those by which init redirects: it looks at what they would use.
+It changes nothing and takes 5 s at most. Without root it sees no rules nor owners of ports, and says so.
 Exit code: 0 nothing is wrong (there may be warnings), 1 something is wrong, 2 wrong usage.";
 
 /// Understands the arguments. An error is clap's own: the help, the version, or wrong usage.

@@ -92,7 +92,7 @@ impl Patient {
             rules.iter().for_each(|rule| host.filter(family, rule));
         }
         let dir = TempDir::new();
-        std::fs::copy(program(), dir.path().join("wayside")).expect("a copy of the program");
+        copy_program(program(), &dir.path().join("wayside"));
         dir.file("wayside.toml", "");
         Patient { host, wayside: None, dir }
     }

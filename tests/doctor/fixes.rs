@@ -4,6 +4,12 @@ use crate::faults::INIT;
 use crate::patient::*;
 use crate::support::*;
 
+/// Nothing is bad any more; a busy machine may take a second look.
+#[track_caller]
+fn expect_health(patient: &Patient) {
+    eventually("nothing is bad", LIMIT, || patient.look(&[], &[]).bad().is_empty());
+}
+
 /// `wayside init` has run, and then somebody emptied a chain; a gateway never had that chain.
 #[test]
 fn fault_4_a_chain_has_lost_its_rules() {
@@ -96,11 +102,11 @@ fn the_fixes_of_rules_work_as_printed() {
         // Each fix may bring the next fault to light, but not for ever.
         for _ in 0..4 {
             let said = patient.look(&[], &[]);
-            let Some(bad) = said.bad().first().copied() else { break };
+            // A busy machine may be late to answer; that is no fault of the rules.
+            let Some(bad) = said.bad().into_iter().find(|name| *name != "running") else { break };
             patient.follow(said.check(bad).fix.as_deref().expect("a fix"));
         }
-        let said = patient.look(&[], &[]);
-        assert_eq!(said.bad(), [""; 0], "{v4:?} {v6:?}: {}", said.text);
+        expect_health(&patient);
     }
 }
 
@@ -152,6 +158,6 @@ fn a_rule_that_drops_is_named() {
         let fix = if program == "iptables-legacy" { "-D INPUT" } else { "nft delete rule " };
         said.expect("original-dst-ipv4", "wrong", found, fix);
         patient.follow(said.check("original-dst-ipv4").fix.as_deref().expect("a fix"));
-        assert_eq!(patient.look(&[], &[]).bad(), [""; 0], "{plant}");
+        expect_health(&patient);
     }
 }

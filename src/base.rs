@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod buffers;
+pub mod dials;
 pub mod end;
 pub mod gate;
 pub mod map;

@@ -265,6 +265,11 @@ impl Flow {
         }
     }
 
+    /// The socket to the upstream, if there is one.
+    pub fn upstream_socket(&self) -> Option<&TcpStream> {
+        self.upstream.as_ref().map(|end| &end.stream)
+    }
+
     /// One bounded turn, because of an event.
     pub fn turn(&mut self, kit: &mut Kit) -> Next {
         self.active = kit.now;

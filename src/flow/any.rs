@@ -6,9 +6,11 @@ use crate::base::token::{Key, Source};
 use crate::flow::steer::SteeredFlow;
 use crate::flow::{Ending, Flow, Next, Side};
 use crate::kit::Kit;
+use crate::sys::socket;
 use mio::Registry;
 use mio::event::Event;
 use std::io;
+use std::net::SocketAddr;
 
 /// A connection, whoever chooses where it goes.
 #[derive(Debug)]
@@ -122,6 +124,16 @@ impl AnyFlow {
             AnyFlow::Steered(flow) => flow.is_resolving(),
             AnyFlow::Changing(_) => false,
         }
+    }
+
+    /// The address that its upstream sees.
+    pub fn dials_from(&self) -> Option<SocketAddr> {
+        let upstream = match self {
+            AnyFlow::Relayed(flow) => flow.upstream_socket(),
+            AnyFlow::Steered(flow) => flow.upstream_socket(),
+            AnyFlow::Changing(_) => None,
+        };
+        upstream.and_then(|stream| stream.local_addr().ok()).map(socket::canonical)
     }
 
     /// Brings the byte counters up to date.

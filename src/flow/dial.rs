@@ -91,8 +91,9 @@ impl Flow {
         }
     }
 
-    fn connect(&self, target: SocketAddr, kit: &Kit) -> io::Result<End> {
+    fn connect(&self, target: SocketAddr, kit: &mut Kit) -> io::Result<End> {
         let mut end = End::dialled(socket::dial(target)?);
+        kit.has_dialled(self.key, target, &end.stream);
         kit.registry.register(&mut end.stream, Source::Upstream(self.key).token(), ALL)?;
         Ok(end)
     }

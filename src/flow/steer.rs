@@ -133,6 +133,12 @@ impl SteeredFlow {
         }
     }
 
+    /// The socket to the upstream, if there is one.
+    pub fn upstream_socket(&self) -> Option<&TcpStream> {
+        let upstream = self.course.as_ref().and_then(|course| course.upstream.as_ref());
+        upstream.map(|upstream| &upstream.end.stream)
+    }
+
     /// One bounded turn, because of an event.
     pub fn turn(&mut self, kit: &mut Kit) -> Next {
         self.active = kit.now;

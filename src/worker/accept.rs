@@ -10,7 +10,7 @@ use crate::flow::{Flow, Next, Origin};
 use crate::listener::{Refusal, opaque_by_port};
 use crate::metrics::{Counter, Direction, TargetLabel};
 use crate::resolve::Dialable;
-use crate::sys::socket;
+use crate::sys::{process, socket};
 use crate::worker::Worker;
 use log::warn;
 use mio::net::TcpStream;
@@ -178,6 +178,11 @@ impl Worker {
             }
             Err(refusal) => return self.turn_away(&stream, peer, direction, refusal),
         };
+        if let (Some(Dialable::Addr(to)), true) = (target, listener.is_redirected())
+            && self.is_own_dial(peer, to)
+        {
+            return self.turn_away(&stream, peer, direction, Refusal::OwnDial);
+        }
         let port = match target {
             Some(Dialable::Addr(addr)) => Some(addr.port()),
             Some(Dialable::Name(_, port)) => Some(port),
@@ -211,6 +216,18 @@ impl Worker {
         self.settle(slot, next);
     }
 
+    /// Whether the other end of a connection from `peer` to `to` is a socket of ours. While that is open nobody else has
+    /// these two addresses.
+    fn is_own_dial(&mut self, peer: SocketAddr, to: SocketAddr) -> bool {
+        let Some(key) = self.kit.dials.find(peer, to) else { return false };
+        let flow = self.flows.get(key.slot as usize).filter(|flow| flow.key() == key);
+        let is_own = flow.is_some_and(|flow| flow.dials_from() == Some(peer));
+        if is_own {
+            self.kit.dials.came_back(peer, self.kit.now);
+        }
+        is_own
+    }
+
     /// There is no target, or it is ourselves: the client sees a reset.
     fn turn_away(&mut self, stream: &TcpStream, peer: SocketAddr, direction: Direction, refusal: Refusal) {
         let (counter, why) = match refusal {
@@ -221,6 +238,11 @@ impl Worker {
             Refusal::Loop => {
                 (Counter::RefusedLoop(direction), "it wants to go to this listener itself, which would loop")
             }
+            Refusal::OwnDial => (
+                Counter::RefusedLoop(direction),
+                "wayside itself dialled it, and the packet filter sent it back; run wayside as the user whose \
+                 connections the rules leave alone (wayside init --proxy-uid), or make such rules for its user",
+            ),
             Refusal::NoAnswer => {
                 (Counter::RefusedNoOriginalDst(direction), "the kernel does not say where it wanted to go")
             }
@@ -229,7 +251,11 @@ impl Worker {
         socket::reset(stream);
         if let Some(more) = self.kit.refusals.pass(self.kit.now) {
             let direction = direction.as_str();
-            warn!("{direction}: connection from {peer} closed: {why} ({more} such lines left out)");
+            let user = match refusal {
+                Refusal::OwnDial => format!(", uid {}", process::owner().0),
+                _ => String::new(),
+            };
+            warn!("{direction}: connection from {peer}{user} closed: {why} ({more} such lines left out)");
         }
     }
 }

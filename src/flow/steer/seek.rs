@@ -162,6 +162,7 @@ impl SteeredFlow {
         let lease = kit.pool.lease(self.key, (self.account.direction, address));
         let dialled = socket::dial(address).map(End::dialled).and_then(|mut end| {
             socket::guard(&end.stream);
+            kit.has_dialled(self.key, address, &end.stream);
             kit.registry.register(&mut end.stream, lease.source().token(), ALL)?;
             Ok(end)
         });

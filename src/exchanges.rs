@@ -40,16 +40,24 @@ impl Exchanges {
     /// One ends.
     pub fn end(&mut self, id: Id) -> Option<Exchange> {
         let ended = self.open.get_mut(usize::from(id.0))?.take();
-        // The last place is never a free one, so `last` need not search.
+        // Of an empty table nothing is left, and the places are free to be taken again from the first on.
         while let Some(None) = self.open.last() {
             self.open.pop();
         }
         ended
     }
 
-    /// The open one with the highest id.
-    pub fn last(&self) -> Option<Id> {
-        u16::try_from(self.open.len().checked_sub(1)?).ok().map(Id)
+    /// Whether none is open.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Those that are open, in the order in which they began.
+    pub fn in_order(&self) -> Vec<Id> {
+        let open = (0..).map(Id).zip(&self.open);
+        let mut found: Vec<_> = open.filter_map(|(id, place)| Some((place.as_ref()?.began, id))).collect();
+        found.sort_by_key(|(began, id)| (*began, id.0));
+        found.into_iter().map(|(_, id)| id).collect()
     }
 
     /// Whether the table is worth keeping for another connection.
@@ -195,23 +203,17 @@ mod tests {
     }
 
     #[test]
-    fn the_last_is_the_open_one_with_the_highest_id() {
+    fn the_open_ones_come_in_the_order_in_which_they_began() {
         let mut table = Exchanges::default();
-        assert_eq!(table.last(), None);
-        (0..4).for_each(|id| table.begin(Id(id), exchange()));
-        let steps = [
-            (1, true, Some(3)),
-            (3, true, Some(2)),
-            (2, true, Some(0)),
-            (2, false, Some(0)),
-            (0, true, None),
-        ];
-        for (id, was_open, last) in steps {
-            assert_eq!(table.end(Id(id)).is_some(), was_open);
-            assert_eq!(table.last(), last.map(Id));
+        assert!(table.is_empty() && table.in_order().is_empty());
+        for (id, at) in [(2, 10), (0, 20), (3, 10), (1, 5)] {
+            table.begin(Id(id), Exchange { began: Moment::from_micros(at), ..exchange() });
         }
-        table.begin(Id(2), exchange());
-        assert_eq!((table.last(), table.get(Id(1)).is_some()), (Some(Id(2)), false));
+        assert_eq!(table.in_order(), [1, 2, 3, 0].map(Id));
+        assert!(table.end(Id(3)).is_some() && table.end(Id(3)).is_none());
+        assert_eq!(table.in_order(), [1, 2, 0].map(Id));
+        [0, 1, 2].into_iter().for_each(|id| drop(table.end(Id(id))));
+        assert!(table.is_empty() && table.get(Id(1)).is_none());
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl Counter<'_> {
 
     /// Gives the table back if no exchange is open.
     pub fn rest(&mut self) {
-        if self.http.open.as_ref().is_some_and(|all| all.last().is_none())
+        if self.http.open.as_ref().is_some_and(|all| all.is_empty())
             && let Some(table) = self.http.open.take()
             && self.kit.spare.len() < SPARE
             && table.is_handy()
@@ -202,7 +202,8 @@ impl Counter<'_> {
 
     /// All that are open are over.
     pub fn finish_all(&mut self, error: &'static str) {
-        while let Some(id) = self.http.open.as_ref().and_then(|all| all.last()) {
+        let open = self.http.open.as_ref().map_or_else(Vec::new, |all| all.in_order());
+        for id in open {
             self.finish(id, error);
         }
     }

@@ -35,23 +35,27 @@ impl Flow {
 
     /// Reads until it is known what the client speaks, and of HTTP until a request's head is there, to be answered and counted.
     pub(super) fn refused(&mut self, kit: &mut Kit) -> Next {
-        if self.client.ready.is_failed() {
-            return Next::Close(Ending::Refused);
-        }
         while self.client.ready.is_readable() {
             match self.read_first_bytes(kit) {
                 Ok(0) => return self.refusal(kit),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.client.ready.clear_readable(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Next::Close(Ending::Refused),
+                Err(error) => return self.client_has_gone(Some(error)),
             }
             if self.has_asked() {
-                return self.refusal(kit);
+                let is_there = !self.client.ready.is_failed();
+                return if is_there { self.refusal(kit) } else { self.client_has_gone(None) };
             }
         }
         self.greet();
         Next::Wait
+    }
+
+    /// Nobody is there to be answered. What it asked before is counted as cut off by it.
+    fn client_has_gone(&mut self, error: Option<io::Error>) -> Next {
+        self.break_side(Side::Client, error.or_else(|| socket::pending_error(&self.client.stream)));
+        Next::Close(Ending::Refused)
     }
 
     /// Whether there is something to answer, or nothing that could be.

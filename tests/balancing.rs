@@ -148,6 +148,39 @@ fn a_server_that_refuses_is_seen_by_no_client_and_comes_back() {
     assert_eq!(field(&line(&wayside, dead), "state").as_deref(), Some("ready"));
 }
 
+/// Out of descriptors: that is our fault, and none of the servers'.
+#[test]
+fn a_dial_that_fails_for_want_of_a_descriptor_sets_nobody_aside() {
+    let servers = ["a", "b"].map(|name| Backend::start(name, Duration::ZERO));
+    let (wayside, _dir) = balanced(&servers.each_ref().map(|server| quoted(server.addr())));
+    let mut client = BufReader::new(wayside.connect(0));
+    eventually("it is accepted", LIMIT, || wayside.connections().contains("\"asking\""));
+    let set_limit = |current: u64| {
+        let pid = rustix::process::Pid::from_raw(wayside.pid() as i32);
+        let limit = rustix::process::Rlimit { current: Some(current), maximum: Some(20_000) };
+        rustix::process::prlimit(pid, rustix::process::Resource::Nofile, limit).expect("to change its limit");
+    };
+    let mut ask = || {
+        client.get_mut().write_all(GET).expect("to send");
+        read_answer(&mut client, "GET").expect("an answer").status
+    };
+    set_limit(3);
+    assert_eq!([ask(), ask()], [503, 503]);
+    set_limit(1_000);
+    let states = servers.each_ref().map(|server| field(&line(&wayside, server.addr()), "state"));
+    assert_eq!(states.map(Option::unwrap_or_default), ["ready", "ready"].map(str::to_owned));
+    let page = wayside.metrics();
+    assert_eq!(page.sum("wayside_bad_gateway_total", &[]), 2.0);
+    // Each was tried for each request, and counted as itself.
+    for server in &servers {
+        let address = server.addr().to_string();
+        let labels =
+            [("backend", "set"), ("cause", "out of descriptors or memory"), ("target_addr", &*address)];
+        assert_eq!(page.sum("wayside_connect_failures_total", &labels), 2.0, "{address}");
+    }
+    assert_eq!(ask(), 200);
+}
+
 #[test]
 fn a_server_that_resets_gets_hardly_any_and_no_client_sees_it() {
     let broken = Server::start(|mut stream| {

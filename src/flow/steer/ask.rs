@@ -14,6 +14,7 @@ use crate::resolve::{Answer, Dialable};
 use crate::sys::socket;
 use crate::wire::detect::{DecidedBy, Detector};
 use crate::wire::event::Peer;
+use crate::wire::h1::Reason;
 use crate::wire::observer::Observer;
 use crate::wire::reply;
 use mio::net::TcpStream;
@@ -250,7 +251,11 @@ impl SteeredFlow {
         }
         if self.has_begun() {
             return match &self.observer {
-                Observer::Http1(_) => self.answer(408, "request head too slow", kit),
+                Observer::Http1(_) => {
+                    let reason = Reason::TooSlow.as_str();
+                    kit.metrics.blind(self.account.direction, reason);
+                    self.answer(408, reason, kit)
+                }
                 observer if observer.http2().is_some() => self.http2_expired(kit),
                 observer if observer.is_decided() => self.choose_once(kit),
                 _ => self.give_up(DecidedBy::Timeout, kit),

@@ -148,6 +148,29 @@ fn a_server_that_refuses_is_seen_by_no_client_and_comes_back() {
     assert_eq!(field(&line(&wayside, dead), "state").as_deref(), Some("ready"));
 }
 
+/// Nor do clients set a server aside that break off or send what is no request's body.
+#[test]
+fn faults_of_clients_are_none_of_the_server() {
+    let server = listen();
+    let address = server.local_addr().expect("its address");
+    let (wayside, _dir) = balanced(&[quoted(address)]);
+    let mut upstreams = Vec::new();
+    for _ in 0..10 {
+        let mut client = wayside.connect(0);
+        let head = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+        client.write_all(head).expect("to send");
+        let mut upstream = accept(&server);
+        upstream.read_exact(&mut vec![0; head.len()]).expect("its head");
+        client.write_all(b"not a size\r\n").expect("to send");
+        let answer = read_answer(&mut BufReader::new(client), "POST").expect("an answer");
+        assert_eq!(answer.status, 400, "{}", answer.head);
+        upstreams.push(upstream);
+    }
+    assert_eq!(field(&line(&wayside, address), "state").as_deref(), Some("ready"));
+    // None of them takes what it has for a request.
+    upstreams.iter().for_each(|upstream| expect_reset(upstream, LIMIT));
+}
+
 /// Out of descriptors: that is our fault, and none of the servers'.
 #[test]
 fn a_dial_that_fails_for_want_of_a_descriptor_sets_nobody_aside() {

@@ -97,6 +97,8 @@ pub struct SteeredFlow {
     account: Account,
     /// The last turn that an event asked for.
     active: Moment,
+    /// Its client is silent, and the name that is to be dialled all the same has no addresses yet.
+    awaits_name: bool,
     /// What is known of the request; none between two of them.
     course: Option<Box<Course>>,
 }
@@ -117,6 +119,7 @@ impl SteeredFlow {
             http: Http::default(),
             account: Account::open(origin, kit),
             active: kit.now,
+            awaits_name: false,
             course: None,
         }
     }
@@ -169,8 +172,11 @@ impl SteeredFlow {
 
     /// Whether it waits for a name.
     pub fn is_resolving(&self) -> bool {
-        matches!(self.stage, Stage::Seeking)
-            && self.course.as_ref().is_some_and(|course| course.waits_for_name())
+        match self.stage {
+            Stage::Asking => self.awaits_name,
+            Stage::Seeking => self.course.as_ref().is_some_and(|course| course.waits_for_name()),
+            Stage::Exchanging | Stage::Leaving(_) => false,
+        }
     }
 
     /// A line of `/connections`.

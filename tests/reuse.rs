@@ -10,6 +10,8 @@ mod crossing;
 mod http;
 #[path = "reuse/listeners.rs"]
 mod listeners;
+#[path = "reuse/pieces.rs"]
+mod pieces;
 #[path = "reuse/play.rs"]
 mod play;
 #[path = "reuse/race.rs"]

@@ -277,13 +277,9 @@ fn explain_flags() -> [Arg; 3] {
             .action(ArgAction::Append)
             .value_parser(Field::parse)
             .requires(EXPLAIN),
-        arg(
-            EXPLAIN_LISTEN,
-            "LISTENER",
-            "Of inbound, outbound, redirected or a forward's address [default: outbound]",
-        )
-        .value_parser(From::parse)
-        .requires(EXPLAIN),
+        arg(EXPLAIN_LISTEN, "LISTENER", "inbound, outbound (default), redirected or a forward's address")
+            .value_parser(From::parse)
+            .requires(EXPLAIN),
     ]
 }
 

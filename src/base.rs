@@ -4,6 +4,7 @@ pub mod address;
 pub mod buffers;
 pub mod end;
 pub mod gate;
+pub mod map;
 pub mod random;
 pub mod recent;
 pub mod time;

@@ -212,7 +212,7 @@ impl Flow {
             queued: false,
             armed: Moment::NEVER,
             stage: Stage::Refused { until: Moment::NEVER, is_greeted: false },
-            client: End::new(stream),
+            client: End::accepted(stream),
             upstream: None,
             up: Lane::default(),
             down: Lane::default(),

@@ -2,10 +2,9 @@
 
 use crate::base::gate::Gate;
 use crate::base::time::Moment;
-use crate::base::token::{Key, Source};
+use crate::base::token::Key;
 use crate::config::Entry;
 use crate::flow::any::AnyFlow;
-use crate::flow::dial::INTERESTS;
 use crate::flow::steer::{SteeredFlow, Way};
 use crate::flow::{Flow, Next, Origin};
 use crate::listener::{Refusal, opaque_by_port};
@@ -156,7 +155,7 @@ impl Worker {
     }
 
     /// Most errors of accept(2) are about the one connection and are over with it.
-    fn accept_failed(&mut self, error: &io::Error) {
+    pub(super) fn accept_failed(&mut self, error: &io::Error) {
         let is_exhausted = socket::is_exhaustion(error);
         if is_exhausted {
             self.accepting.paused_until = Some(self.kit.now.plus(PAUSE));
@@ -167,7 +166,7 @@ impl Worker {
         }
     }
 
-    fn welcome(&mut self, index: usize, mut stream: TcpStream, peer: SocketAddr) {
+    fn welcome(&mut self, index: usize, stream: TcpStream, peer: SocketAddr) {
         self.accepting.paused_until = None;
         let Some(listener) = self.listeners.get(index) else { return };
         let direction = listener.direction();
@@ -192,9 +191,6 @@ impl Worker {
         let entry = self.flows.vacant_entry();
         let Ok(slot) = u32::try_from(entry.key()) else { return };
         let key = Key { slot, generation };
-        if let Err(error) = self.kit.registry.register(&mut stream, Source::Client(key).token(), INTERESTS) {
-            return self.accept_failed(&error);
-        }
         let origin = Origin { direction, source: peer, label, opaque };
         let next = match target {
             Some(target) if !is_steered => {
@@ -209,7 +205,7 @@ impl Worker {
             _ => {
                 let way = Way { listen, target };
                 entry.insert(AnyFlow::Steered(SteeredFlow::new(key, stream, &origin, way, &mut self.kit)));
-                Next::Wait
+                Next::Again
             }
         };
         self.settle(slot, next);

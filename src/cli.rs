@@ -284,7 +284,7 @@ fn explain_flags() -> [Arg; 3] {
             .action(ArgAction::Append)
             .value_parser(Field::parse)
             .requires(EXPLAIN),
-        arg(EXPLAIN_LISTEN, "LISTENER", "Of inbound, outbound or a forward's address [default: outbound]")
+        arg(EXPLAIN_LISTEN, "LISTENER", "inbound, outbound (default), redirected or a forward's address")
             .value_parser(From::parse)
             .requires(EXPLAIN),
     ]

@@ -148,6 +148,62 @@ fn a_server_that_refuses_is_seen_by_no_client_and_comes_back() {
     assert_eq!(field(&line(&wayside, dead), "state").as_deref(), Some("ready"));
 }
 
+/// Nor do clients set a server aside that break off or send what is no request's body.
+#[test]
+fn faults_of_clients_are_none_of_the_server() {
+    let server = listen();
+    let address = server.local_addr().expect("its address");
+    let (wayside, _dir) = balanced(&[quoted(address)]);
+    let mut upstreams = Vec::new();
+    for _ in 0..10 {
+        let mut client = wayside.connect(0);
+        let head = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+        client.write_all(head).expect("to send");
+        let mut upstream = accept(&server);
+        upstream.read_exact(&mut vec![0; head.len()]).expect("its head");
+        client.write_all(b"not a size\r\n").expect("to send");
+        let answer = read_answer(&mut BufReader::new(client), "POST").expect("an answer");
+        assert_eq!(answer.status, 400, "{}", answer.head);
+        upstreams.push(upstream);
+    }
+    assert_eq!(field(&line(&wayside, address), "state").as_deref(), Some("ready"));
+    // None of them takes what it has for a request.
+    upstreams.iter().for_each(|upstream| expect_reset(upstream, LIMIT));
+}
+
+/// Out of descriptors: that is our fault, and none of the servers'.
+#[test]
+fn a_dial_that_fails_for_want_of_a_descriptor_sets_nobody_aside() {
+    let servers = ["a", "b"].map(|name| Backend::start(name, Duration::ZERO));
+    let (wayside, _dir) = balanced(&servers.each_ref().map(|server| quoted(server.addr())));
+    let mut client = BufReader::new(wayside.connect(0));
+    eventually("it is accepted", LIMIT, || wayside.connections().contains("\"asking\""));
+    let set_limit = |current: u64| {
+        let pid = rustix::process::Pid::from_raw(wayside.pid() as i32);
+        let limit = rustix::process::Rlimit { current: Some(current), maximum: Some(20_000) };
+        rustix::process::prlimit(pid, rustix::process::Resource::Nofile, limit).expect("to change its limit");
+    };
+    let mut ask = || {
+        client.get_mut().write_all(GET).expect("to send");
+        read_answer(&mut client, "GET").expect("an answer").status
+    };
+    set_limit(3);
+    assert_eq!([ask(), ask()], [503, 503]);
+    set_limit(1_000);
+    let states = servers.each_ref().map(|server| field(&line(&wayside, server.addr()), "state"));
+    assert_eq!(states.map(Option::unwrap_or_default), ["ready", "ready"].map(str::to_owned));
+    let page = wayside.metrics();
+    assert_eq!(page.sum("wayside_bad_gateway_total", &[]), 2.0);
+    // Each was tried for each request, and counted as itself.
+    for server in &servers {
+        let address = server.addr().to_string();
+        let labels =
+            [("backend", "set"), ("cause", "out of descriptors or memory"), ("target_addr", &*address)];
+        assert_eq!(page.sum("wayside_connect_failures_total", &labels), 2.0, "{address}");
+    }
+    assert_eq!(ask(), 200);
+}
+
 #[test]
 fn a_server_that_resets_gets_hardly_any_and_no_client_sees_it() {
     let broken = Server::start(|mut stream| {

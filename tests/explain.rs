@@ -127,6 +127,33 @@ fn the_host_field_counts_where_the_target_has_no_authority() {
     }
 }
 
+/// What is redirected to an outbound listener has an original destination: it is not said to us as to a proxy.
+#[test]
+fn what_is_redirected_is_judged_by_its_original_destination() {
+    let file = "outbound-listen = '127.0.0.1:4140'\n[[route]]\nlisten = 'outbound'\nauthority = 'a.test'\nbackend = 'a'\n\
+                [backends.a]\nservers = ['10.0.0.1:1']\n";
+    for (asked, proxied, redirected) in [
+        ("GET http://a.test/", "route \"route-1\"", "route \"route-1\""),
+        ("GET https://a.test/", "answered 501: scheme is not http", "route \"route-1\""),
+        ("GET https://b.test/", "answered 501: scheme is not http", "no route: original destination\n"),
+        (
+            "CONNECT b.test:22",
+            "answered 403: port not allowed for CONNECT",
+            "no route: original destination\n",
+        ),
+        ("GET http://me@b.test/", "answered 400: ", "answered 400: "),
+        ("TLS b.test", "or a reset where there is none", "no route: original destination\n"),
+    ] {
+        for (listen, expected) in [("outbound", proxied), ("redirected", redirected)] {
+            let said = explain(
+                &format!("connect-ports = '443'\n{file}"),
+                &["--explain", asked, "--explain-listen", listen],
+            );
+            assert!(said.stdout.contains(expected), "{listen} {asked}: {said:?}");
+        }
+    }
+}
+
 #[test]
 fn wrong_use_is_2_and_a_wrong_file_is_1() {
     for (args, expected) in [
@@ -140,10 +167,13 @@ fn wrong_use_is_2_and_a_wrong_file_is_1() {
         (&["--explain-header", "a: b"], "--explain <REQUEST>"),
         (&["--explain-listen", "inbound"], "--explain <REQUEST>"),
         (&["--explain", "GET /", "--explain-header", "a"], "write \"name: value\""),
-        (&["--explain", "GET /", "--explain-listen", "x"], "write inbound, outbound or the listen address"),
+        (
+            &["--explain", "GET /", "--explain-listen", "x"],
+            "write inbound, outbound, redirected or the listen address",
+        ),
         (
             &["--explain", "GET /", "--explain-listen", "127.0.0.1:1"],
-            "no forward listens there; write inbound",
+            "no forward listens there; write inbound, outbound, redirected or an address of --forward\n",
         ),
     ] {
         let said = explain(FILE, args);

@@ -4,6 +4,8 @@ mod support;
 
 #[path = "http2/adversary.rs"]
 mod adversary;
+#[path = "http2/calls.rs"]
+mod calls;
 #[path = "http2/count.rs"]
 mod count;
 #[path = "http2/drain.rs"]

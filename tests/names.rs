@@ -308,3 +308,31 @@ fn a_name_that_moves_is_followed() {
     server.write_all(b"still here").expect("to write");
     (&client).read_exact(&mut [0; 10]).expect("what the old server says on an old connection");
 }
+
+/// Its answer wakes whoever waits for it; nobody has to look every few milliseconds.
+#[test]
+fn a_silent_client_whose_name_is_looked_up_costs_no_time() {
+    let lab = or_skip!(Lab::new());
+    lab.options("timeout:5");
+    lab.set("late.test", &["127.0.0.1"], 60);
+    lab.delay(SECOND);
+    let server = Server::greeter(b"220 hello\r\n");
+    let forward = format!("--forward=127.0.0.1:0=late.test:{}", server.addr().port());
+    let wayside = lab.wayside(&[&forward, "--http-reuse"]);
+    let mut client = wayside.connect(0);
+    eventually("the name is looked up", LIMIT, || lab.asked() > 0);
+    let before = wake_ups(&wayside);
+    let mut heard = [0; 11];
+    client.read_exact(&mut heard).expect("the greeting");
+    assert_eq!(&heard, b"220 hello\r\n");
+    let count = wake_ups(&wayside) - before;
+    println!("{count} wake-ups in a second");
+    assert!(count < 40, "{count} wake-ups");
+}
+
+/// How often it has slept.
+fn wake_ups(wayside: &Wayside) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", wayside.pid())).expect("its status");
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.and_then(|count| count.trim().parse().ok()).expect("a number")
+}

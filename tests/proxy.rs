@@ -26,5 +26,7 @@ mod loops;
 mod programs;
 #[path = "proxy/requests.rs"]
 mod requests;
+#[path = "proxy/silence.rs"]
+mod silence;
 #[path = "proxy/tunnels.rs"]
 mod tunnels;

@@ -10,9 +10,15 @@ mod crossing;
 mod http;
 #[path = "reuse/listeners.rs"]
 mod listeners;
+#[path = "reuse/pieces.rs"]
+mod pieces;
+#[path = "reuse/play.rs"]
+mod play;
 #[path = "reuse/race.rs"]
 mod race;
 #[path = "reuse/smuggling.rs"]
 mod smuggling;
+#[path = "reuse/steps.rs"]
+mod steps;
 #[path = "strict/variants.rs"]
 mod variants;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use crate::config::{Authority, Config, Entry, Loaded, PathMatch, Route, listen};
 use crate::route::{Match, Router};
-use request::Ruling;
+use request::{Place, Ruling};
 
 /// What is asked.
 #[derive(Debug)]
@@ -82,8 +82,10 @@ impl Field {
 pub enum From {
     /// An inbound one.
     Inbound,
-    /// An outbound one.
+    /// An outbound one, as to a proxy: nothing was redirected there.
     Outbound,
+    /// An outbound one, redirected there: it has an original destination.
+    Redirected,
     /// The forward that listens there.
     Forward(SocketAddr),
 }
@@ -94,8 +96,10 @@ impl From {
         match text {
             "inbound" => Ok(From::Inbound),
             "outbound" => Ok(From::Outbound),
+            "redirected" => Ok(From::Redirected),
             _ => listen(text).map(From::Forward).map_err(|_| {
-                "write inbound, outbound or the listen address of a forward, as in 127.0.0.1:8080".to_owned()
+                "write inbound, outbound, redirected or the listen address of a forward, as in 127.0.0.1:8080"
+                    .to_owned()
             }),
         }
     }
@@ -103,7 +107,7 @@ impl From {
     fn entry(self, config: &Config) -> Option<Entry> {
         match self {
             From::Inbound => Some(Entry::Inbound),
-            From::Outbound => Some(Entry::Outbound),
+            From::Outbound | From::Redirected => Some(Entry::Outbound),
             From::Forward(addr) => {
                 config.forwards.iter().position(|forward| forward.listen == addr).map(Entry::Forward)
             }
@@ -114,11 +118,12 @@ impl From {
 /// Answers every question on stdout. 0: each takes a route; 1: one of them takes none; 2: there is no such listener.
 pub fn explain(loaded: &Loaded, explain: &Explain) -> ExitCode {
     let Some(entry) = explain.from.entry(&loaded.config) else {
-        let text =
-            "--explain-listen: no forward listens there; write inbound, outbound or an address of --forward";
+        let text = "--explain-listen: no forward listens there; write inbound, outbound, redirected or an address of \
+                    --forward";
         let _ = writeln!(std::io::stderr().lock(), "{text}");
         return ExitCode::from(2);
     };
+    let place = Place { config: &loaded.config, listen: entry, has_target: explain.from != From::Outbound };
     let router = Router::new(&loaded.config);
     let mut text = String::new();
     let mut all = true;
@@ -126,11 +131,11 @@ pub fn explain(loaded: &Loaded, explain: &Explain) -> ExitCode {
         let ruling = match question {
             Question::Request { method, target } => {
                 let _ = writeln!(text, "{method} {target}");
-                request::judge(&loaded.config, &router, entry, (method, target), &explain.headers)
+                request::judge(&place, &router, (method, target), &explain.headers)
             }
             Question::Tls(name) => {
                 let _ = writeln!(text, "{}", format!("TLS {name}").trim_end());
-                request::judge_tls(&loaded.config, &router, entry, name)
+                request::judge_tls(&place, &router, name)
             }
         };
         all &= matches!(ruling, Ruling::Route(_));

@@ -251,7 +251,7 @@ impl Flow {
 
 /// An answer of ours says that no upstream was to be had.
 pub(super) fn count_bad_gateway(status: u16, kit: &mut Kit) {
-    if matches!(status, 502 | 504) {
+    if matches!(status, 502..=504) {
         kit.count(Counter::AnsweredBadGateway);
     }
 }

@@ -24,6 +24,7 @@ mod finish;
 mod greet;
 mod leave;
 mod seek;
+mod silence;
 
 pub use leave::Leave;
 
@@ -36,7 +37,7 @@ use crate::course::Course;
 use crate::flow::http::Http;
 use crate::flow::lane::Lane;
 use crate::flow::ledger::Account;
-use crate::flow::{Ending, Next, Origin, Side};
+use crate::flow::{Next, Origin, Side};
 use crate::kit::Kit;
 use crate::resolve::Dialable;
 use crate::wire::observer::Observer;
@@ -96,6 +97,8 @@ pub struct SteeredFlow {
     account: Account,
     /// The last turn that an event asked for.
     active: Moment,
+    /// Its client is silent, and the name that is to be dialled all the same has no addresses yet.
+    awaits_name: bool,
     /// What is known of the request; none between two of them.
     course: Option<Box<Course>>,
 }
@@ -118,6 +121,7 @@ impl SteeredFlow {
             http: Http::default(),
             account: Account::open(origin, kit),
             active: kit.now,
+            awaits_name: false,
             course: None,
         }
     }
@@ -152,20 +156,19 @@ impl SteeredFlow {
 
     /// When [`SteeredFlow::expire`] wants to be called.
     pub fn deadline(&self, kit: &Kit) -> Moment {
-        let idle = self.active.after(kit.config.idle_timeout);
         let own = match self.stage {
             Stage::Asking => self.asking_deadline(kit),
             Stage::Seeking => self.seeking_deadline(),
             Stage::Exchanging => self.exchange_deadline(kit),
             Stage::Leaving(_) => kit.now,
         };
-        idle.min(own)
+        self.idle_deadline(kit).min(own)
     }
 
     /// The deadline has come.
     pub fn expire(&mut self, kit: &mut Kit) -> Next {
-        if self.active.after(kit.config.idle_timeout) <= kit.now {
-            return Next::Close(Ending::Idle);
+        if self.idle_deadline(kit) <= kit.now {
+            return self.idle(kit);
         }
         match self.stage {
             Stage::Asking => self.asking_expired(kit),
@@ -177,8 +180,11 @@ impl SteeredFlow {
 
     /// Whether it waits for a name.
     pub fn is_resolving(&self) -> bool {
-        matches!(self.stage, Stage::Seeking)
-            && self.course.as_ref().is_some_and(|course| course.waits_for_name())
+        match self.stage {
+            Stage::Asking => self.awaits_name,
+            Stage::Seeking => self.course.as_ref().is_some_and(|course| course.waits_for_name()),
+            Stage::Exchanging | Stage::Leaving(_) => false,
+        }
     }
 
     /// A line of `/connections`.

@@ -93,7 +93,7 @@ counters! {
         /// One connection.
         AdminRefused "";
     }
-    "wayside_bad_gateway_total" "HTTP requests answered with 502 or 504 (gRPC: UNAVAILABLE or DEADLINE_EXCEEDED), because the upstream could not be reached." {
+    "wayside_bad_gateway_total" "HTTP requests answered with 502, 503 or 504 (gRPC: UNAVAILABLE or DEADLINE_EXCEEDED), because no upstream could be had." {
         /// One answer.
         AnsweredBadGateway "";
     }

@@ -185,6 +185,13 @@ pub fn is_exhaustion(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }
 
+/// Whether a dial of `target` failed for want of something of this process or host, and says nothing of the target.
+pub fn is_own_want(error: &io::Error, target: SocketAddr) -> bool {
+    // Of IPv6 it also says that the host has no address of that family, and then no other try will do.
+    let has_no_port = target.is_ipv4() && error.raw_os_error() == Some(libc::EADDRNOTAVAIL);
+    has_no_port || is_exhaustion(error)
+}
+
 /// Whether the error says that a host lacks this address or its family.
 pub fn is_missing_family(error: &io::Error) -> bool {
     matches!(

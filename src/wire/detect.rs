@@ -167,9 +167,18 @@ impl Detector {
         }
     }
 
-    /// Whether it is TLS, and more of the ClientHello is to come.
+    /// Whether it can become neither HTTP/1 nor HTTP/2 any more.
+    pub fn is_beyond_http(&self) -> bool {
+        match self.stage {
+            Stage::Open => self.line.is_dead() && self.preface.is_dead(),
+            Stage::Hello | Stage::ClientName | Stage::ServerName | Stage::Command => true,
+            Stage::Done => false,
+        }
+    }
+
+    /// Whether it is TLS, or nothing but TLS is left to ask about, and more of the ClientHello is to come.
     pub fn is_in_hello(&self) -> bool {
-        self.stage == Stage::Hello
+        self.stage == Stage::Hello || (self.stage == Stage::Open && self.is_beyond_http())
     }
 
     fn client_open(&mut self, bytes: &[u8]) -> Option<Verdict> {

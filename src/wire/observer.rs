@@ -307,7 +307,7 @@ impl Observer {
     }
 
     fn wait(&mut self, mut undecided: Box<Undecided>, peer: Peer, bytes: &[u8], is_strict: bool) -> Seen {
-        let is_open = undecided.detector.opaque().is_none();
+        let is_open = !undecided.detector.is_beyond_http();
         let held = undecided.client.len();
         if is_open {
             match peer {

@@ -1,10 +1,6 @@
 //! Exchanges that do not come to their end, and servers that are not there.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
-
-use socket2::{Domain, Socket, Type};
 
 use crate::support::servers::forward;
 use crate::support::*;
@@ -163,23 +159,9 @@ fn one_of_a_pipeline_is_answered() {
     assert_eq!(metrics.sum("http_requests_in_flight", &[]), 0.0);
 }
 
-/// A listener that takes no more connections, and what fills it.
-fn full() -> (Socket, SocketAddr, Vec<TcpStream>) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
-    socket.listen(0).expect("to listen");
-    let addr = socket.local_addr().expect("its address").as_socket().expect("an IP address");
-    let mut filling = Vec::new();
-    while let Ok(stream) = TcpStream::connect_timeout(&addr, Duration::from_millis(200)) {
-        filling.push(stream);
-        assert!(filling.len() < 100, "it never fills");
-    }
-    (socket, addr, filling)
-}
-
 #[test]
 fn nobody_accepts() {
-    let (_socket, addr, _filling) = full();
+    let (_socket, _filling, addr) = full();
     let wayside = Wayside::start(&["--connect-timeout", "200ms", "--forward", &forward(addr)]);
     expect_own(&wayside, GET, "504", "connect timeout");
 }

@@ -165,6 +165,10 @@ fn a_head_that_is_too_large_or_too_slow() {
     assert_eq!(later.ask(get_of(origin.addr(), "/")).status(), 200);
     expect_own(&later.ask("GET / HTTP/1.1\r\nHost:"), 408, "request head too slow");
     drop((client, slow, later));
+    // None of them is a request; that we answered shows elsewhere.
+    let refused = |reason: &str| proxy.sum("http_blind_total", &[("reason", reason)]);
+    assert_eq!((refused("head too large"), refused("request head too slow")), (1.0, 2.0));
+    assert_eq!(proxy.sum("request_total", &[]), 2.0);
     proxy.expect_clean();
 }
 
@@ -320,6 +324,7 @@ fn a_request_for_which_there_is_no_descriptor() {
         assert_eq!(client.ask(get_of(a.addr(), "/")).text(), "a:");
     }
     set_limit(1_000);
+    assert_eq!(proxy.sum("wayside_bad_gateway_total", &[]), 2.0);
     assert_eq!(first.ask(get_of(b.addr(), "/")).text(), "b:");
     assert_eq!((a.accepted(), b.accepted()), (1, 1));
 }

@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
-
 use crate::support::*;
 
 /// wayside with an outbound listener that nothing is redirected to.
@@ -368,18 +366,4 @@ impl Client {
         assert!(self.0.buffer().is_empty(), "bytes that were not taken");
         self.0.into_inner()
     }
-}
-
-/// A listener that takes no more connections, and what fills it.
-pub(crate) fn full() -> (Socket, Vec<TcpStream>, SocketAddr) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
-    socket.listen(0).expect("to listen");
-    let addr = socket.local_addr().expect("its address").as_socket().expect("an IP address");
-    let mut filling = Vec::new();
-    while let Ok(stream) = TcpStream::connect_timeout(&addr, Duration::from_millis(200)) {
-        filling.push(stream);
-        assert!(filling.len() < 100, "it never fills");
-    }
-    (socket, filling, addr)
 }

@@ -48,8 +48,8 @@ pub use netns::{Family, Host};
 pub use peers::{Server, Tunnel, finish};
 pub use process::{Ended, Launch, Wayside, copy_program, program, run_through, run_to_end};
 pub use sockets::{
-    LIMIT, accept, connect, expect_eof, expect_reset, expect_silence, guard, is_reset, listen, refusing,
-    reset, small_buffers,
+    LIMIT, accept, connect, expect_eof, expect_reset, expect_silence, full, guard, is_reset, listen,
+    refusing, reset, small_buffers,
 };
 pub use tools::{Daemon, TempDir, eventually, free_port, have, is_root, say_skipped, wait_until};
 pub use trace::{Calls, Trace};

@@ -40,6 +40,20 @@ pub fn refusing() -> (Socket, SocketAddr) {
     (socket, addr)
 }
 
+/// A listener that takes no more connections, and what fills it.
+pub fn full() -> (Socket, Vec<TcpStream>, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+    socket.listen(0).expect("to listen");
+    let addr = socket.local_addr().expect("its address").as_socket().expect("an IP address");
+    let mut filling = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&addr, Duration::from_millis(200)) {
+        filling.push(stream);
+        assert!(filling.len() < 100, "it never fills");
+    }
+    (socket, filling, addr)
+}
+
 /// Accepts one connection, or panics after [`LIMIT`].
 pub fn accept(listener: &TcpListener) -> TcpStream {
     // Linux lets SO_RCVTIMEO limit accept, too.

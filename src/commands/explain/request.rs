@@ -20,18 +20,27 @@ pub(super) enum Ruling {
     Answer(Refusal),
 }
 
-/// Judges a request that comes in by `listen`. By an outbound listener it comes as to a proxy.
+/// How it comes in.
+pub(super) struct Place<'a> {
+    /// What is set.
+    pub(super) config: &'a Config,
+    /// The listener.
+    pub(super) listen: Entry,
+    /// It has an original destination, or its forward's target; else it comes as to a proxy.
+    pub(super) has_target: bool,
+}
+
+/// Judges a request.
 pub(super) fn judge(
-    config: &Config,
+    place: &Place<'_>,
     router: &Router,
-    listen: Entry,
     (method, target): (&str, &str),
     fields: &[Field],
 ) -> Ruling {
-    let has_target = listen != Entry::Outbound;
+    let Place { config, listen, has_target } = *place;
     let is_steered = !has_target || config.http_reuse || router.applies_to(listen);
     let head = head(method, target, fields);
-    let original = || Ruling::NoRoute(no_route(listen, "404"));
+    let original = || Ruling::NoRoute(no_route(place, "404"));
     if is_opaque(config, listen) || (!is_steered && !config.http_strict) {
         return original();
     }
@@ -40,7 +49,7 @@ pub(super) fn judge(
         return Ruling::Answer(refusal);
     }
     if !is_request {
-        return Ruling::NoRoute(no_route(listen, "a reset"));
+        return Ruling::NoRoute(no_route(place, "a reset"));
     }
     let facts = match RequestFacts::of(&head) {
         Ok(facts) => facts,
@@ -53,28 +62,28 @@ pub(super) fn judge(
         Ok(Goal::Host(host, port)) => {
             let host = String::from_utf8_lossy(host);
             let to = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-            Ruling::NoRoute(no_route(listen, &to))
+            Ruling::NoRoute(no_route(place, &to))
         }
         Err(refusal) => Ruling::Answer(refusal),
     }
 }
 
 /// Judges a ClientHello with this name.
-pub(super) fn judge_tls(config: &Config, router: &Router, listen: Entry, name: &str) -> Ruling {
-    match router.sni_matches(listen, name) {
-        matches if matches.is_empty() || is_opaque(config, listen) => {
-            Ruling::NoRoute(no_route(listen, "a reset"))
+pub(super) fn judge_tls(place: &Place<'_>, router: &Router, name: &str) -> Ruling {
+    match router.sni_matches(place.listen, name) {
+        matches if matches.is_empty() || is_opaque(place.config, place.listen) => {
+            Ruling::NoRoute(no_route(place, "a reset"))
         }
         matches => Ruling::Route(matches),
     }
 }
 
-/// Where a connection goes that takes no route; `instead` by an outbound listener where it was not redirected.
-fn no_route(listen: Entry, instead: &str) -> String {
-    match listen {
-        Entry::Inbound => "original destination".to_owned(),
+/// Where a connection goes that takes no route; `instead` as to a proxy.
+fn no_route(place: &Place<'_>, instead: &str) -> String {
+    match place.listen {
         Entry::Forward(_) => "the forward's target".to_owned(),
-        Entry::Outbound => format!("original destination, or {instead} where there is none"),
+        _ if place.has_target => "original destination".to_owned(),
+        _ => format!("original destination, or {instead} where there is none"),
     }
 }
 

@@ -37,6 +37,10 @@ impl SteeredFlow {
         }
         if fault.by == Peer::Client {
             self.stop_reading();
+            if matches!(self.stage, Stage::Exchanging) {
+                // Its server is not to blame, and must not take what it has for a request.
+                self.abandon(kit);
+            }
         }
         self.answer(fault.status, reason, kit)
     }

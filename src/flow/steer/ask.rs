@@ -14,6 +14,7 @@ use crate::resolve::{Answer, Dialable};
 use crate::sys::socket;
 use crate::wire::detect::{DecidedBy, Detector};
 use crate::wire::event::Peer;
+use crate::wire::h1::Reason;
 use crate::wire::observer::Observer;
 use crate::wire::reply;
 use mio::net::TcpStream;
@@ -46,7 +47,13 @@ impl SteeredFlow {
         if self.client.ready.is_readable() {
             return self.read(kit);
         }
-        if self.is_drained(kit) { self.drained() } else { Next::Wait }
+        if self.is_drained(kit) {
+            return self.drained();
+        }
+        match self.way.target {
+            Some(target) if self.awaits_name && self.course.is_none() => self.dial_early(target, kit),
+            _ => Next::Wait,
+        }
     }
 
     fn read(&mut self, kit: &mut Kit) -> Next {
@@ -64,7 +71,7 @@ impl SteeredFlow {
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 self.client.ready.clear_readable();
-                Next::Wait
+                if self.awaits_name { Next::Again } else { Next::Wait }
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => Next::Again,
             Err(error) => self.client_failed(&error, kit),
@@ -77,6 +84,7 @@ impl SteeredFlow {
         if bytes.is_empty() {
             return 0;
         }
+        self.awaits_name = false;
         let course = self.course.get_or_insert_with(|| kit.courses.take());
         let before = course.held.len();
         if !course.has_begun() {
@@ -224,6 +232,8 @@ impl SteeredFlow {
         match &self.course {
             Some(course) if self.observer.http2().is_some() => self.http2_deadline(course, kit),
             Some(course) if course.has_begun() => course.since.after(kit.config.detect_timeout),
+            // The name wakes it.
+            None if self.awaits_name => Moment::NEVER,
             None if !self.account.is_decided() && self.way.target.is_some() => self.active.plus(GRACE),
             _ if self.account.is_decided() || self.may_stay_silent(kit) => Moment::NEVER,
             _ => self.account.opened().after(kit.config.detect_timeout),
@@ -250,7 +260,11 @@ impl SteeredFlow {
         }
         if self.has_begun() {
             return match &self.observer {
-                Observer::Http1(_) => self.answer(408, "request head too slow", kit),
+                Observer::Http1(_) => {
+                    let reason = Reason::TooSlow.as_str();
+                    kit.metrics.blind(self.account.direction, reason);
+                    self.answer(408, reason, kit)
+                }
                 observer if observer.http2().is_some() => self.http2_expired(kit),
                 observer if observer.is_decided() => self.choose_once(kit),
                 _ => self.give_up(DecidedBy::Timeout, kit),
@@ -281,14 +295,16 @@ impl SteeredFlow {
 
     /// The client is silent: perhaps it waits for the server.
     fn dial_early(&mut self, target: Dialable, kit: &mut Kit) -> Next {
-        self.active = kit.now;
+        self.awaits_name = false;
         match target {
             Dialable::Addr(address) => {
                 self.course.get_or_insert_with(|| kit.courses.take()).addresses.push_back(address);
             }
             Dialable::Name(name, port) => match kit.resolver.addresses(name, kit.instant, &kit.registry) {
-                // Asked again a little later.
-                Answer::Pending => return Next::Wait,
+                Answer::Pending => {
+                    self.awaits_name = true;
+                    return Next::Wait;
+                }
                 Answer::Failed(failure) => {
                     self.account.not_resolved(failure, kit);
                     self.course.get_or_insert_with(|| kit.courses.take());

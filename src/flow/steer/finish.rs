@@ -71,12 +71,6 @@ impl SteeredFlow {
         self.leave(Leave::Farewell(Box::default()))
     }
 
-    /// One side has ended, and the other is silent for too long.
-    pub(super) fn half_closed(&mut self, kit: &mut Kit) -> Next {
-        self.abandon(kit);
-        Next::Close(Ending::HalfClosed)
-    }
-
     /// Before the response began, a request may go elsewhere if it does no harm twice, or no byte of it got out; after that the
     /// client has to be told.
     pub(super) fn upstream_lost(&mut self, error: Option<io::Error>, kit: &mut Kit) -> Next {

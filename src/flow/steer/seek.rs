@@ -57,7 +57,7 @@ impl SteeredFlow {
             }
             match self.dial(address, sent, kit) {
                 Ok(()) => return Next::Wait,
-                Err(error) => self.dial_failed(&error, kit),
+                Err(error) => self.dial_failed(address, &error, kit),
             }
         }
     }
@@ -184,7 +184,7 @@ impl SteeredFlow {
             }
             Err(error) => {
                 kit.pool.close(lease, 0, kit.now, &mut kit.metrics);
-                self.end_sent(sent, Outcome::Refused, kit);
+                self.end_dial(sent, &error, address, kit);
                 Err(error)
             }
         }
@@ -201,7 +201,8 @@ impl SteeredFlow {
         if upstream.end.ready.is_failed() {
             let error = socket::pending_error(&upstream.end.stream)
                 .unwrap_or_else(|| io::Error::from(ErrorKind::ConnectionRefused));
-            self.dial_failed(&error, kit);
+            let address = upstream.address;
+            self.dial_failed(address, &error, kit);
             return self.seek(kit);
         }
         if !upstream.end.ready.is_writable() {
@@ -217,12 +218,15 @@ impl SteeredFlow {
     }
 
     pub(super) fn seeking_expired(&mut self, kit: &mut Kit) -> Next {
-        if let Some(course) = self.course.as_mut().filter(|course| course.upstream.is_none()) {
-            course.choice = Choice::None;
+        let dialled = self.course.as_ref().and_then(|course| Some(course.upstream.as_ref()?.address));
+        let Some(address) = dialled else {
+            if let Some(course) = &mut self.course {
+                course.choice = Choice::None;
+            }
             self.trouble(504, "name lookup timeout");
             return self.nowhere(kit);
-        }
-        self.dial_failed(&io::Error::from_raw_os_error(socket::TIMED_OUT), kit);
+        };
+        self.dial_failed(address, &io::Error::from_raw_os_error(socket::TIMED_OUT), kit);
         self.seek(kit)
     }
 
@@ -253,22 +257,24 @@ impl SteeredFlow {
         kit.metrics.target(self.account.direction, &label)
     }
 
-    fn dial_failed(&mut self, error: &io::Error, kit: &mut Kit) {
-        let address = self.course.as_ref().and_then(|course| Some(course.upstream.as_ref()?.address));
-        if let Some(address) = address {
-            let label = self.label(address, kit);
-            self.account.dial_failed_for(label, error, kit);
-            if let Some(course) = &mut self.course {
-                course.refused_by = Some(label);
-            }
-        } else {
-            self.account.dial_failed(error, kit);
+    fn dial_failed(&mut self, address: SocketAddr, error: &io::Error, kit: &mut Kit) {
+        let label = self.label(address, kit);
+        self.account.dial_failed_for(label, error, kit);
+        if let Some(course) = &mut self.course {
+            course.refused_by = Some(label);
         }
         let (status, cause) = self.account.refusal();
         self.trouble(status, cause);
         let sent = self.course.as_mut().and_then(|course| course.upstream.as_mut()?.sent.take());
-        self.end_sent(sent, Outcome::Refused, kit);
+        self.end_dial(sent, error, address, kit);
         self.drop_upstream(kit);
+    }
+
+    /// The balancer learns that there is no connection. It blames no endpoint for what is our fault.
+    fn end_dial(&mut self, sent: Option<Sent>, error: &io::Error, address: SocketAddr, kit: &mut Kit) {
+        let is_own = socket::is_own_want(error, address);
+        let outcome = if is_own { Outcome::Abandoned(Duration::ZERO) } else { Outcome::Refused };
+        self.end_sent(sent, outcome, kit);
     }
 
     pub(super) fn trouble(&mut self, status: u16, cause: &'static str) {

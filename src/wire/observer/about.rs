@@ -7,14 +7,15 @@ use crate::wire::h2;
 impl Observer {
     /// Whether it was found out that this is not HTTP.
     pub fn is_not_http(&self) -> bool {
-        let is_opaque = match self {
-            Observer::Gated(gate) => matches!(gate.inner(), Observer::Opaque),
-            _ => matches!(self, Observer::Opaque),
-        };
-        is_opaque || self.opaque().is_some()
+        match self {
+            Observer::Opaque => true,
+            Observer::Detecting(undecided) => undecided.detector.is_beyond_http(),
+            Observer::Gated(gate) => gate.inner().is_not_http(),
+            _ => false,
+        }
     }
 
-    /// Whether this is TLS, and more of the ClientHello is to come.
+    /// Whether this is TLS, as far as can be said, and more of the ClientHello is to come.
     pub fn is_in_hello(&self) -> bool {
         match self {
             Observer::Detecting(undecided) => undecided.detector.is_in_hello(),

@@ -126,6 +126,30 @@ fn aliases_that_explode_are_refused() {
 }
 
 #[test]
+fn merge_keys_that_explode_are_refused() {
+    let head = "apiVersion: v1\nkind: Pod\na0: &a0 {}\n";
+    let rest = |last| format!("spec:\n  <<: *a{last}\n  containers:\n  - {{name: c}}\n");
+    let levels = |last: usize, value: fn(usize) -> String| -> String {
+        (1..=last).map(|level| format!("a{level}: &a{level} {}\n", value(level - 1))).collect()
+    };
+    // 2^40 ways through it.
+    let wide = levels(40, |before| format!("{{<<: [*a{before}, *a{before}]}}"));
+    let said = broken(&["inject"], format!("{head}{wide}{}", rest(40)).as_bytes());
+    assert!(said.contains("aliases make this document too large"), "{said}");
+    for value in [|before| format!("{{<<: *a{before}}}"), |before| format!("[*a{before}]")] {
+        let deep = levels(100_000, value);
+        let said = broken(&["inject"], format!("{head}{deep}{}", rest(100_000)).as_bytes());
+        assert!(said.contains("aliases make this document deeper than 128 levels"), "{said}");
+    }
+    // In each of many pods what is merged is only looked at.
+    let merged = fine(
+        &["inject"],
+        format!("{head}{}{}", levels(100, |before| format!("{{<<: *a{before}}}")), rest(100)).as_bytes(),
+    );
+    assert_eq!(merged.1, "pod without a name: injected\n");
+}
+
+#[test]
 fn a_wrong_flag_is_wrong_usage() {
     for flag in [
         "--skip-inbound-ports=80x",

@@ -46,8 +46,12 @@ impl<'a> Reading<'a> {
     }
 
     fn byte(&self, marker: &Marker) -> usize {
-        let byte =
-            if self.text.is_ascii() { Some(marker.index()) } else { self.bytes.get(marker.index()).copied() };
+        // Not `text.is_ascii()` again: that reads the whole text.
+        let byte = if self.bytes.is_empty() {
+            Some(marker.index())
+        } else {
+            self.bytes.get(marker.index()).copied()
+        };
         byte.unwrap_or(self.text.len()).min(self.text.len())
     }
 

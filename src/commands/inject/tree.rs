@@ -144,6 +144,18 @@ impl Tree {
         }
     }
 
+    /// Whether it is a sequence.
+    pub(super) fn is_list(&self, id: Id) -> bool {
+        matches!(self.node(self.resolve(id)).kind, Kind::Seq(_))
+    }
+
+    /// `null` in each of its notations.
+    pub(super) fn is_null(&self, id: Id) -> bool {
+        let null =
+            |scalar: &Scalar| scalar.plain && ["null", "Null", "NULL", "~"].contains(&scalar.text.as_str());
+        matches!(&self.node(self.resolve(id)).kind, Kind::Scalar(scalar) if null(scalar))
+    }
+
     /// `<<`, but not `"<<"`.
     fn is_merge(&self, key: Id) -> bool {
         matches!(&self.node(key).kind, Kind::Scalar(scalar) if scalar.plain && scalar.text == "<<")

@@ -94,7 +94,8 @@ impl<'a> Reading<'a> {
                 node.end = node.start + body.trim_end().len();
             }
             // A last line without its end gives none to the scalar; the parser adds one.
-            if let (Kind::Scalar(scalar), true) = (&mut node.kind, node.end == self.text.len()) {
+            let is_cut = node.end == self.text.len() && !self.text.ends_with('\n');
+            if let (Kind::Scalar(scalar), true) = (&mut node.kind, is_cut) {
                 scalar.text.truncate(scalar.text.trim_end_matches('\n').len());
             }
         }

@@ -146,6 +146,35 @@ fn what_is_no_pod_to_kubernetes_is_left_alone() {
 }
 
 #[test]
+fn brackets_and_quotes_may_go_on_further_left() {
+    // As kubectl has it, though YAML 1.2 forbids it.
+    for more in [
+        "    args: [\n      \"a\"\n    ]\n",
+        "    args: [ # none\n    ]\n",
+        "    args: [a,\n   b, 'it''s]',\n\"c]\", don't]\n",
+        "    env: [{name: A,\nvalue: {b: [\n\"é\"\n]}}\n]\n",
+        "    x: \"a\\\"\n b\"\n    y: 'c\n d'\n",
+        "    x: !!str \"a\nb\"\n    y: &a [\n    ]\n",
+        "    x: |\n     [ \"\n    y: [\n    ]\n    z: it's [ # [\n    args:\n    - >-\n      { '\n    - \"d\n e\"\n",
+    ] {
+        let text = format!("apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: c\n{more}");
+        let (out, said) = fine(&["inject"], text.as_bytes());
+        assert_eq!(said, "pod without a name: injected\n", "{text}");
+        assert!(out.ends_with(&format!("  containers:\n  - name: c\n{more}")), "{out}");
+        assert_eq!(fine(&["uninject"], out.as_bytes()).0, text);
+        // Nothing of it is lost where the document is written anew.
+        let shared =
+            text.replace("  containers:", "  ? containers\n  :").replace("\n  - name: c", "\n  - name: c");
+        let anew = fine(&["inject"], shared.as_bytes());
+        assert!(
+            anew.1.contains("written anew") && fine(&["inject"], anew.0.as_bytes()).0 == anew.0,
+            "{}",
+            anew.1
+        );
+    }
+}
+
+#[test]
 fn empty_lines_at_the_end_of_a_scalar_are_kept() {
     let spec = "spec:\n  containers:\n  - name: c\n  initContainers:\n  - name: i\n    x: |+\n      a\n\n";
     let text = format!("apiVersion: v1\nkind: Pod\n{spec}");

@@ -45,7 +45,7 @@ pub(super) enum Kind {
 }
 
 /// Why a chunk cannot be read, and the line in it, from 1.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Broken {
     pub(super) line: usize,
     pub(super) why: String,

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::commands::inject::Resources;
+use crate::sys::cpu::thread_time;
 
 fn settings(is_classic: bool) -> Settings {
     let resources =
@@ -147,15 +148,11 @@ fn large(form: usize, n: usize) -> String {
 
 /// The least processor time that it takes, of some tries.
 fn cost(text: &str) -> Duration {
-    let now = || {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        Duration::try_from(time).expect("a time after the start")
-    };
     let once = || {
-        let start = now();
+        let start = thread_time();
         let changed = change(text, Task::Inject(&settings(false))).expect("it is right");
         assert!(changed.notes.iter().all(|note| note.ends_with(": injected")), "{:?}", changed.notes);
-        now() - start
+        thread_time() - start
     };
     (0..3).map(|_| once()).min().unwrap_or_default()
 }

@@ -2,8 +2,10 @@
 
 pub mod address;
 pub mod buffers;
+pub mod dials;
 pub mod end;
 pub mod gate;
+pub mod map;
 pub mod random;
 pub mod recent;
 pub mod time;

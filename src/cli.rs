@@ -79,8 +79,8 @@ Routes and backend sets stand in the file only.
 Exit code: 0 a clean end, 1 wrong configuration or failed start, 2 wrong usage or a wrong flag.";
 
 const DOCTOR: &str = "\
-Takes every other option of run, too: it looks at what run would use. It changes nothing, and takes 5 s
-at most. Without root it sees neither the rules nor whose a port is, and says so.
+Takes every other option of run, too, and those by which init redirects: it looks at what they would use.
+It changes nothing and takes 5 s at most. Without root it sees no rules nor owners of ports, and says so.
 Exit code: 0 nothing is wrong (there may be warnings), 1 something is wrong, 2 wrong usage.";
 
 /// Understands the arguments. An error is clap's own: the help, the version, or wrong usage.
@@ -214,7 +214,7 @@ fn config_flag() -> Arg {
         .value_parser(ValueParser::path_buf())
 }
 
-/// It takes every option of `run`, so that it looks at what `run` would use; the help shows those that matter to it.
+/// It takes every option of `run` and of `init`, so that it looks at what they would use; the help shows those that matter to it.
 fn doctor() -> Command {
     let is_shown = |name: &str| name.ends_with("-listen");
     let hidden = |arg: Arg| {
@@ -225,6 +225,8 @@ fn doctor() -> Command {
         Command::new("doctor").about("Look for what keeps redirection from working, and name the fix"),
     )
     .mut_args(move |arg| if arg.get_id() == CONFIG { arg } else { hidden(arg) })
+    .args(init::hidden_flags())
+    .mut_args(init::with_alias)
     .args(doctor_flags())
     .after_help(DOCTOR)
 }
@@ -241,7 +243,12 @@ fn doctor_flags() -> [Arg; 3] {
 }
 
 fn ask(matches: &ArgMatches) -> Ask {
-    Ask { json: matches.get_flag(JSON), ready: matches.get_flag(READY), user: matches.get_one(UID).copied() }
+    Ask {
+        json: matches.get_flag(JSON),
+        ready: matches.get_flag(READY),
+        user: matches.get_one(UID).copied(),
+        redirect: init::flags(matches),
+    }
 }
 
 fn flag(option: &'static Opt) -> Arg {

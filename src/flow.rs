@@ -212,7 +212,7 @@ impl Flow {
             queued: false,
             armed: Moment::NEVER,
             stage: Stage::Refused { until: Moment::NEVER, is_greeted: false },
-            client: End::new(stream),
+            client: End::accepted(stream),
             upstream: None,
             up: Lane::default(),
             down: Lane::default(),
@@ -263,6 +263,11 @@ impl Flow {
         if let Some(end) = end {
             end.ready.mark(event);
         }
+    }
+
+    /// The socket to the upstream, if there is one.
+    pub fn upstream_socket(&self) -> Option<&TcpStream> {
+        self.upstream.as_ref().map(|end| &end.stream)
     }
 
     /// One bounded turn, because of an event.

@@ -3,9 +3,11 @@
 use crate::access_log::AccessLog;
 use crate::backends::Backends;
 use crate::base::buffers::{Buffers, READ_SIZE};
+use crate::base::dials::Dials;
 use crate::base::gate::Gate;
 use crate::base::recent::Recent;
 use crate::base::time::Moment;
+use crate::base::token::Key;
 use crate::config::Config;
 use crate::course::Courses;
 use crate::exchanges::{Exchanges, Lines};
@@ -17,6 +19,7 @@ use crate::sys;
 use crate::sys::pipe::Pipes;
 use crate::wire::means::Means;
 use mio::Registry;
+use mio::net::TcpStream;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -68,6 +71,8 @@ pub struct Kit {
     pub refusals: Gate,
     /// The addresses that connections reach us on, and that must never be dialled.
     pub own: Vec<SocketAddr>,
+    /// What was dialled from where, to know what comes back.
+    pub dials: Dials,
 }
 
 impl Kit {
@@ -83,6 +88,12 @@ impl Kit {
                     || ((own.ip().is_unspecified() || addr.ip().is_unspecified())
                         && sys::socket::is_local(addr)))
         })
+    }
+
+    /// The connection `key` has dialled `to` by `stream`.
+    pub fn has_dialled(&mut self, key: Key, to: SocketAddr, stream: &TcpStream) {
+        let here = || stream.local_addr().ok().map(sys::socket::canonical);
+        self.dials.add(key, sys::socket::canonical(to), self.now, here);
     }
 
     /// A process-wide counter moves.

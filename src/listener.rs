@@ -56,6 +56,8 @@ pub enum Refusal {
     NotRedirected,
     /// Its target is ourselves.
     Loop,
+    /// It is one that we dialled ourselves.
+    OwnDial,
     /// The kernel would not say what its target is.
     NoAnswer,
 }
@@ -73,6 +75,11 @@ impl Listener {
     /// Whether it still listens.
     pub fn is_open(&self) -> bool {
         self.socket.is_some()
+    }
+
+    /// Whether connections are redirected to it.
+    pub fn is_redirected(&self) -> bool {
+        matches!(self.purpose, Purpose::Redirected(_))
     }
 
     /// How its connections are counted.

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use wayside::cli::{self, Action};
 use wayside::commands;
-use wayside::config::{self, Failure, Loaded, Sources};
+use wayside::commands::doctor::Ask;
+use wayside::config::{self, Config, Failure, Loaded, Sources};
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os(), std::env::vars_os()) {
@@ -26,15 +27,33 @@ fn main() -> ExitCode {
         }
         Ok(Action::Inject(files, settings)) => commands::inject::inject(&files, &settings),
         Ok(Action::Uninject(files)) => commands::inject::uninject(&files),
-        Ok(Action::Doctor(sources, ask)) => match config::load(sources) {
-            Err(failure) if failure.exit_code() == 2 => refuse(&failure),
-            outcome => commands::doctor::doctor(outcome, ask),
-        },
+        Ok(Action::Doctor(sources, ask)) => doctor(sources, &ask),
         Ok(Action::Print(text)) => commands::print(&text),
         Err(error) => {
             let _ = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
         }
+    }
+}
+
+/// What is wrong with the file or the variables is for doctor to tell; wrong flags are wrong usage.
+fn doctor(sources: Sources, ask: &Ask) -> ExitCode {
+    let environment = sources.environment.clone();
+    let mut outcome = config::load(sources);
+    let defaults = Config::default();
+    let config = outcome.as_ref().map_or(&defaults, |loaded| &loaded.config);
+    let (plan, problems) = config::redirect::plan(config, &environment, &ask.redirect);
+    if !problems.is_empty() {
+        let (mut all, warnings) = match outcome {
+            Ok(loaded) => (Vec::new(), loaded.warnings),
+            Err(failure) => (failure.problems, failure.warnings),
+        };
+        all.extend(problems);
+        outcome = Err(Failure { problems: all, warnings });
+    }
+    match outcome {
+        Err(failure) if failure.exit_code() == 2 => refuse(&failure),
+        outcome => commands::doctor::doctor(outcome, ask, plan),
     }
 }
 

@@ -4,7 +4,7 @@
 //! process, because a counter must never vanish or go back; what clients can choose is therefore capped, and
 //! the rest shares the value `~other` ([`Limits`]).
 
-use std::collections::HashMap;
+use crate::base::map::Map;
 use std::time::{Duration, Instant, SystemTime};
 
 mod counters;
@@ -131,13 +131,13 @@ pub struct Metrics {
     limits: Limits,
     targets: Vec<Target>,
     /// By direction.
-    target_ids: [HashMap<TargetLabel, TargetId>; 2],
+    target_ids: [Map<TargetLabel, TargetId>; 2],
     /// The target `~other` of each direction.
     other_targets: [Option<TargetId>; 2],
     series: Vec<Series>,
     /// Series with a name that a client chose.
     chosen_series: u32,
-    series_ids: HashMap<SeriesKey, SeriesId>,
+    series_ids: Map<SeriesKey, SeriesId>,
     /// Few: they are all written in the program.
     protocols: Vec<&'static str>,
     sni: Values,
@@ -166,11 +166,11 @@ impl Metrics {
         Metrics {
             limits,
             targets: Vec::new(),
-            target_ids: [HashMap::new(), HashMap::new()],
+            target_ids: [Map::default(), Map::default()],
             other_targets: [None; 2],
             series: Vec::new(),
             chosen_series: 0,
-            series_ids: HashMap::new(),
+            series_ids: Map::default(),
             protocols: vec![""],
             sni: Values::new(limits.sni),
             alpn: Values::new(limits.alpn),
@@ -195,7 +195,7 @@ impl Metrics {
         if let Some(id) = self.target_ids[direction as usize].get(label) {
             return *id;
         }
-        if self.target_ids.iter().map(HashMap::len).sum::<usize>() >= self.limits.targets {
+        if self.target_ids.iter().map(Map::len).sum::<usize>() >= self.limits.targets {
             self.count(Counter::LabelOverflowTarget);
             return self.other_target(direction);
         }

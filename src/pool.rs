@@ -11,6 +11,7 @@
 mod patience;
 
 use crate::base::end::End;
+use crate::base::map::Map;
 use crate::base::time::Moment;
 use crate::base::token::{Key, Source};
 use crate::metrics::{Counter, Direction, Metrics, Peer, SeriesId, TargetId};
@@ -18,7 +19,6 @@ use crate::pool::patience::Patience;
 use crate::sys::socket;
 use mio::event::Event;
 use slab::Slab;
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ pub struct Pool {
     places: Slab<Place>,
     generation: u32,
     /// Places by target; the one that was used last is the last.
-    idle: HashMap<Target, Vec<u32>>,
+    idle: Map<Target, Vec<u32>>,
     idle_count: usize,
     patience: Patience,
     most: usize,
@@ -94,7 +94,7 @@ impl Pool {
         Pool {
             places: Slab::new(),
             generation: 0,
-            idle: HashMap::new(),
+            idle: Map::default(),
             idle_count: 0,
             patience: Patience::default(),
             most,
@@ -287,7 +287,7 @@ impl Pool {
     pub fn trim(&mut self) {
         if self.places.is_empty() {
             self.places = Slab::new();
-            self.idle = HashMap::new();
+            self.idle = Map::default();
         }
     }
 

@@ -8,8 +8,8 @@
 mod asked;
 mod judge;
 
+use crate::base::map::Map;
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 pub use asked::Asked;
@@ -59,9 +59,9 @@ pub struct Match {
 pub struct Router {
     rules: Vec<Rule>,
     /// By host.
-    exact: HashMap<Box<[u8]>, Vec<Row>>,
+    exact: Map<Box<[u8]>, Vec<Row>>,
     /// By what follows `*.`.
-    suffixes: HashMap<Box<[u8]>, Vec<Row>>,
+    suffixes: Map<Box<[u8]>, Vec<Row>>,
     /// Of the keys of `suffixes`, in bytes.
     longest_suffix: usize,
     /// Routes without a host.

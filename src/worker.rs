@@ -17,7 +17,7 @@ use crate::base::wheel::Wheel;
 use crate::course::Courses;
 use crate::exchanges::Lines;
 use crate::flow::any::AnyFlow;
-use crate::flow::{Next, Side};
+use crate::flow::{Ending, Next, Side};
 use crate::kit::Kit;
 use crate::listener::Listener;
 use crate::pool::Concerns;
@@ -223,6 +223,12 @@ impl Worker {
     /// Does what a flow's turn asks for.
     fn settle(&mut self, slot: u32, next: Next) {
         let Some(flow) = self.flows.get_mut(slot as usize) else { return };
+        if next == Next::Wait
+            && let Err(error) = flow.hear_client(&self.kit.registry)
+        {
+            self.accept_failed(&error);
+            return self.settle(slot, Next::Close(Ending::Reset));
+        }
         match next {
             Next::Close(ending) => {
                 flow.close(ending, &mut self.kit);

@@ -4,6 +4,8 @@
 
 #[path = "doctor/faults.rs"]
 mod faults;
+#[path = "doctor/fixes.rs"]
+mod fixes;
 #[path = "doctor/patient.rs"]
 mod patient;
 mod support;

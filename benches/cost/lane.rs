@@ -63,7 +63,7 @@ impl Copying {
         let stage = Stage::new(&[]);
         let poll = Poll::new().expect("epoll");
         let ((from, source), (to, sink)) = (pair(), pair());
-        let mut ends = [source, sink].map(|stream| End::new(mio::net::TcpStream::from_std(stream)));
+        let mut ends = [source, sink].map(|stream| End::dialled(mio::net::TcpStream::from_std(stream)));
         for (number, end) in ends.iter_mut().enumerate() {
             let both = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(&mut end.stream, Token(number), both).expect("registered");

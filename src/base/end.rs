@@ -2,6 +2,13 @@
 
 use mio::event::Event;
 use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use std::io;
+
+/// What a socket that is being connected is registered for: once, edge-triggered, and never changed.
+pub const ALL: Interest = READS.add(Interest::WRITABLE);
+/// What an accepted one is registered for at first: it is writable, and epoll would say so at once.
+const READS: Interest = Interest::READABLE.add(Interest::PRIORITY);
 
 /// A socket and its remembered readiness.
 #[derive(Debug)]
@@ -14,12 +21,52 @@ pub struct End {
     pub errno: i32,
     /// Its reader pauses, so TCP_USER_TIMEOUT is lifted.
     pub is_paused: bool,
+    heard: Heard,
+}
+
+/// What epoll is to tell of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    Reads,
+    All,
 }
 
 impl End {
-    /// A socket of which nothing is known yet.
-    pub fn new(stream: TcpStream) -> End {
-        End { stream, ready: Ready::default(), errno: 0, is_paused: false }
+    /// A socket that is being connected: nothing is known of it yet, and it is registered for [`ALL`].
+    pub fn dialled(stream: TcpStream) -> End {
+        End { stream, ready: Ready::default(), errno: 0, is_paused: false, heard: Heard::All }
+    }
+
+    /// A socket that was accepted, and is not registered yet: its buffers are empty, so it takes bytes.
+    pub fn accepted(stream: TcpStream) -> End {
+        End { stream, ready: Ready(WRITABLE), errno: 0, is_paused: false, heard: Heard::Nothing }
+    }
+
+    /// Whether epoll tells what it waits for.
+    #[inline]
+    pub fn is_heard(&self) -> bool {
+        match self.heard {
+            Heard::Nothing => false,
+            Heard::Reads => self.ready.is_writable(),
+            Heard::All => true,
+        }
+    }
+
+    /// Registers it for what it waits for. Most never have to wait for room, and so spare epoll the event that says there
+    /// is some. What has happened before is told as well.
+    pub fn hear(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        if self.heard == Heard::Nothing && self.ready.is_writable() {
+            registry.register(&mut self.stream, token, READS)?;
+            self.heard = Heard::Reads;
+            return Ok(());
+        }
+        match self.heard {
+            Heard::Nothing => registry.register(&mut self.stream, token, ALL)?,
+            Heard::Reads | Heard::All => registry.reregister(&mut self.stream, token, ALL)?,
+        }
+        self.heard = Heard::All;
+        Ok(())
     }
 }
 
@@ -64,6 +111,11 @@ impl Ready {
     /// There may be bytes, an end or an error to read.
     pub fn is_readable(self) -> bool {
         self.0 & READABLE != 0
+    }
+
+    /// There may be something to read before epoll has said so: a read will tell.
+    pub fn assume_readable(&mut self) {
+        self.0 |= READABLE;
     }
 
     /// The peer has sent its last byte, whether it was read or not.

@@ -1,12 +1,13 @@
 //! A bounded memory of what was seen: the oldest makes room for the newest.
 
-use std::collections::{HashSet, VecDeque};
+use crate::base::map::Set;
+use std::collections::VecDeque;
 use std::hash::Hash;
 
 /// The things seen last, each once.
 #[derive(Debug)]
 pub struct Recent<T> {
-    known: HashSet<T>,
+    known: Set<T>,
     order: VecDeque<T>,
     most: usize,
 }
@@ -14,7 +15,7 @@ pub struct Recent<T> {
 impl<T: Copy + Eq + Hash> Recent<T> {
     /// Room for `most`.
     pub fn new(most: usize) -> Recent<T> {
-        Recent { known: HashSet::new(), order: VecDeque::new(), most }
+        Recent { known: Set::default(), order: VecDeque::new(), most }
     }
 
     /// Remembers `it`, and forgets the oldest where there are too many.

@@ -42,6 +42,19 @@ pub(super) fn command() -> Command {
         .after_help(MORE)
 }
 
+/// Its flags of what is redirected, for a command that only has to know of it.
+pub(super) fn hidden_flags() -> impl Iterator<Item = Arg> {
+    REDIRECT_OPTIONS.iter().map(|option| own(option).hide(true))
+}
+
+/// The other name of an option that `run` has as well.
+pub(super) fn with_alias(arg: Arg) -> Arg {
+    match SHARED.iter().find(|(name, _)| arg.get_id() == name) {
+        Some((_, alias)) => arg.alias(*alias),
+        None => arg,
+    }
+}
+
 fn own(option: &'static RedirectOpt) -> Arg {
     let arg = Arg::new(option.name)
         .long(option.name)

@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
+use crate::config::redirect::Redirect;
 use crate::config::{Config, Failure, Loaded, Origin};
 use crate::sys::features;
 use facts::{Facts, Limits, Proxy, Ready};
@@ -42,7 +43,7 @@ const USUAL_USER: u32 = 2102;
 const MOST_ASKED: usize = 8;
 
 /// What is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
     /// JSON instead of a table.
     pub json: bool,
@@ -50,14 +51,16 @@ pub struct Ask {
     pub ready: bool,
     /// The user that wayside runs as; `None`: that of the running one, or 2102.
     pub user: Option<u32>,
+    /// Flags of `wayside init`: the rules are judged by them.
+    pub redirect: Vec<(&'static str, Vec<String>)>,
 }
 
-/// Looks, and tells it on stdout. 0: nothing is wrong; 1: something is.
-pub fn doctor(outcome: Result<Loaded, Failure>, ask: Ask) -> ExitCode {
+/// Looks, and tells it on stdout; `plan` is what `wayside init` would do. 0: nothing is wrong; 1: something is.
+pub fn doctor(outcome: Result<Loaded, Failure>, ask: &Ask, plan: Redirect) -> ExitCode {
     if ask.ready {
         return is_ready(outcome);
     }
-    let facts = gather(outcome, ask.user);
+    let facts = gather(outcome, ask, plan);
     let checks = [process::check(&facts), redirection::check(&facts), host::check(&facts)];
     let findings = checks.concat();
     let text = if ask.json { report::json(&findings) } else { report::table(&findings) };
@@ -97,9 +100,9 @@ fn ask_all(addrs: &[SocketAddr]) -> Vec<(SocketAddr, Ready)> {
     })
 }
 
-fn gather(outcome: Result<Loaded, Failure>, user: Option<u32>) -> Facts {
+fn gather(outcome: Result<Loaded, Failure>, ask: &Ask, plan: Redirect) -> Facts {
     let tree = Tree(PathBuf::from("/"));
-    let mut facts = Facts::default();
+    let mut facts = Facts { plan, ..Facts::default() };
     match outcome {
         Ok(loaded) => (facts.config, facts.oddities) = (loaded.config, loaded.warnings),
         Err(failure) => {
@@ -122,7 +125,9 @@ fn gather(outcome: Result<Loaded, Failure>, user: Option<u32>) -> Facts {
         (facts.filters, facts.ready) = (filters.join().unwrap_or_default(), ready.join().unwrap_or_default());
     });
     facts.sockets = sockets;
-    facts.proxy = proxy(&facts, &tree, user);
+    facts.proxy = proxy(&facts, &tree, ask);
+    // Who is named to `init` is whom it leaves alone, unless another one is seen to run.
+    facts.plan.uid = facts.plan.uid.map(|_| facts.proxy.user);
     facts.limits = limits(&facts, &tree);
     facts.kernel = tree.kernel();
     (facts.kernel.has_splice, facts.kernel.has_tcp_info) = (features::has_splice(), features::has_tcp_info());
@@ -142,7 +147,7 @@ fn ports(config: &Config) -> Vec<u16> {
 }
 
 /// The wayside that holds one of our ports; else what is usual.
-fn proxy(facts: &Facts, tree: &Tree, user: Option<u32>) -> Proxy {
+fn proxy(facts: &Facts, tree: &Tree, ask: &Ask) -> Proxy {
     let ports = ports(&facts.config);
     let mut held = facts.sockets.iter().filter(|socket| ports.contains(&socket.addr.port()));
     let is_named = |name: &str| name == process::PROGRAM;
@@ -151,11 +156,14 @@ fn proxy(facts: &Facts, tree: &Tree, user: Option<u32>) -> Proxy {
     let found = named.or_else(|| held.find(|socket| is_up && socket.owner.is_none()));
     let pid = found.and_then(|socket| Some(socket.owner.as_ref()?.pid));
     let is_running = found.is_some();
-    let group = pid.and_then(|pid| tree.group(pid));
-    let (user, source) = match (user, found) {
+    let group = pid.and_then(|pid| tree.group(pid)).or(facts.plan.gid);
+    let (user, source) = match (ask.user, found) {
         (Some(user), _) => (user, "by --uid"),
         (None, Some(socket)) => (socket.user, "as the running wayside"),
-        (None, None) => (USUAL_USER, "the usual one"),
+        (None, None) => match facts.plan.uid {
+            Some(user) if user != USUAL_USER => (user, "by --proxy-uid"),
+            _ => (USUAL_USER, "the usual one"),
+        },
     };
     Proxy { user, group, source, pid, is_running }
 }

@@ -33,9 +33,16 @@ pub struct Redirect {
     pub ipv6: bool,
 }
 
+impl Default for Redirect {
+    /// What `wayside init` does where the user says nothing.
+    fn default() -> Redirect {
+        Redirect::of(&Config::default())
+    }
+}
+
 impl Redirect {
     /// What follows from the configuration of `wayside run`.
-    fn of(config: &Config) -> Redirect {
+    pub fn of(config: &Config) -> Redirect {
         let port = |listen: &Listen| listen.addrs.first().map(std::net::SocketAddr::port);
         // Probes and scrapes come from elsewhere, and must not depend on what they look at.
         let admin = config.admin.addrs.iter().filter(|addr| !addr.ip().to_canonical().is_loopback());
@@ -53,6 +60,27 @@ impl Redirect {
             skip_outbound_subnets: Vec::new(),
             ipv6: true,
         }
+    }
+
+    /// The flags of `wayside init` that say this, whatever its variables and its file say: the ports and the user, and
+    /// what is not as it is by default.
+    pub fn flags(&self) -> String {
+        let port = |port: Option<u16>| port.map_or_else(|| "off".to_owned(), |port| port.to_string());
+        let blocks = |blocks: &[Cidr]| blocks.iter().map(Cidr::to_string).collect::<Vec<_>>().join(",");
+        let all = [
+            ("incoming-proxy-port", port(self.incoming)),
+            ("outgoing-proxy-port", port(self.outgoing)),
+            ("proxy-uid", self.uid.map_or_else(|| "none".to_owned(), |id| id.to_string())),
+            ("proxy-gid", self.gid.map(|id| id.to_string()).unwrap_or_default()),
+            ("ports-to-redirect", self.only_inbound_ports.to_string()),
+            ("skip-inbound-ports", self.skip_inbound_ports.to_string()),
+            ("skip-outbound-ports", self.skip_outbound_ports.to_string()),
+            ("skip-inbound-subnets", blocks(&self.skip_inbound_subnets)),
+            ("skip-outbound-subnets", blocks(&self.skip_outbound_subnets)),
+            ("ipv6", if self.ipv6 { String::new() } else { "false".to_owned() }),
+        ];
+        let said = all.iter().filter(|(_, value)| !value.is_empty());
+        said.map(|(name, value)| format!("--{name} {value}")).collect::<Vec<_>>().join(" ")
     }
 
     /// Whether a connection of this host to `port` is left alone.
@@ -192,7 +220,21 @@ pub fn redirect(
         Ok(loaded) => (loaded.config, loaded.warnings, Vec::new()),
         Err(failure) => (Config::default(), failure.warnings, failure.problems),
     };
-    let mut plan = Redirect::of(&config);
+    let (plan, wrong) = plan(&config, &environment, flags);
+    problems.extend(wrong);
+    if problems.is_empty() {
+        problems.extend(conflict(&plan));
+    }
+    if problems.is_empty() { Ok((plan, warnings)) } else { Err(Failure { problems, warnings }) }
+}
+
+/// What follows from a configuration, the variables and the flags of [`REDIRECT_OPTIONS`], and what is wrong with these.
+pub fn plan(
+    config: &Config,
+    environment: &[(OsString, OsString)],
+    flags: &[(&'static str, Vec<String>)],
+) -> (Redirect, Vec<Problem>) {
+    let (mut plan, mut problems) = (Redirect::of(config), Vec::new());
     for option in REDIRECT_OPTIONS {
         let name = env(option.name);
         let variable = environment.iter().find(|(key, _)| option.has_env && *key == *name);
@@ -204,10 +246,7 @@ pub fn redirect(
             problems.extend(apply(option, &mut plan, texts, &Origin::Flag(option.name)));
         }
     }
-    if problems.is_empty() {
-        problems.extend(conflict(&plan));
-    }
-    if problems.is_empty() { Ok((plan, warnings)) } else { Err(Failure { problems, warnings }) }
+    (plan, problems)
 }
 
 /// What is not UTF-8 is shown as far as it is, and refused by every form.

@@ -2,11 +2,15 @@
 
 use crate::admin;
 use crate::base::time::Moment;
-use crate::base::token::Key;
+use crate::base::token::{Key, Source};
 use crate::flow::steer::SteeredFlow;
 use crate::flow::{Ending, Flow, Next, Side};
 use crate::kit::Kit;
+use crate::sys::socket;
+use mio::Registry;
 use mio::event::Event;
+use std::io;
+use std::net::SocketAddr;
 
 /// A connection, whoever chooses where it goes.
 #[derive(Debug)]
@@ -54,6 +58,16 @@ impl AnyFlow {
             AnyFlow::Steered(flow) => flow.mark(side, event),
             AnyFlow::Changing(_) => {}
         }
+    }
+
+    /// Sees to it that epoll tells what it waits for of its client.
+    pub fn hear_client(&mut self, registry: &Registry) -> io::Result<()> {
+        let (client, key) = match self {
+            AnyFlow::Relayed(flow) => (&mut flow.client, flow.key),
+            AnyFlow::Steered(flow) => (&mut flow.client, flow.key),
+            AnyFlow::Changing(_) => return Ok(()),
+        };
+        if client.is_heard() { Ok(()) } else { client.hear(registry, Source::Client(key).token()) }
     }
 
     /// One bounded turn, because of an event.
@@ -110,6 +124,16 @@ impl AnyFlow {
             AnyFlow::Steered(flow) => flow.is_resolving(),
             AnyFlow::Changing(_) => false,
         }
+    }
+
+    /// The address that its upstream sees.
+    pub fn dials_from(&self) -> Option<SocketAddr> {
+        let upstream = match self {
+            AnyFlow::Relayed(flow) => flow.upstream_socket(),
+            AnyFlow::Steered(flow) => flow.upstream_socket(),
+            AnyFlow::Changing(_) => None,
+        };
+        upstream.and_then(|stream| stream.local_addr().ok()).map(socket::canonical)
     }
 
     /// Brings the byte counters up to date.

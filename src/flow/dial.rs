@@ -1,6 +1,6 @@
 //! Finding the upstream: addresses of a name, one non-blocking connect at a time, each with its own time-out.
 
-use crate::base::end::End;
+use crate::base::end::{ALL, End};
 use crate::base::time::Moment;
 use crate::base::token::Source;
 use crate::flow::{Ending, Flow, Next, Side, Stage};
@@ -8,14 +8,10 @@ use crate::kit::Kit;
 use crate::metrics::{Counter, Direction};
 use crate::resolve::{Answer, Failure, NameId};
 use crate::sys::socket;
-use mio::Interest;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-
-/// What both sockets of a flow are registered for: once, edge-triggered, and never changed.
-pub const INTERESTS: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
 
 /// A connect under way.
 #[derive(Debug)]
@@ -95,9 +91,10 @@ impl Flow {
         }
     }
 
-    fn connect(&self, target: SocketAddr, kit: &Kit) -> io::Result<End> {
-        let mut end = End::new(socket::dial(target)?);
-        kit.registry.register(&mut end.stream, Source::Upstream(self.key).token(), INTERESTS)?;
+    fn connect(&self, target: SocketAddr, kit: &mut Kit) -> io::Result<End> {
+        let mut end = End::dialled(socket::dial(target)?);
+        kit.has_dialled(self.key, target, &end.stream);
+        kit.registry.register(&mut end.stream, Source::Upstream(self.key).token(), ALL)?;
         Ok(end)
     }
 

@@ -88,7 +88,7 @@ pub struct SteeredFlow {
     pub armed: Moment,
     way: Way,
     stage: Stage,
-    client: End,
+    pub(super) client: End,
     up: Lane,
     down: Lane,
     observer: Observer,
@@ -101,15 +101,17 @@ pub struct SteeredFlow {
 }
 
 impl SteeredFlow {
-    /// Takes over an accepted socket, which is registered with epoll already.
+    /// Takes over an accepted socket, which is not registered with epoll yet. Its request has mostly come with it.
     pub fn new(key: Key, stream: TcpStream, origin: &Origin, way: Way, kit: &mut Kit) -> SteeredFlow {
+        let mut client = End::accepted(stream);
+        client.ready.assume_readable();
         SteeredFlow {
             key,
             queued: false,
             armed: Moment::NEVER,
             way,
             stage: Stage::Asking,
-            client: End::new(stream),
+            client,
             up: Lane::default(),
             down: Lane::default(),
             observer: Observer::default(),
@@ -129,6 +131,12 @@ impl SteeredFlow {
         if let Some(end) = end {
             end.ready.mark(event);
         }
+    }
+
+    /// The socket to the upstream, if there is one.
+    pub fn upstream_socket(&self) -> Option<&TcpStream> {
+        let upstream = self.course.as_ref().and_then(|course| course.upstream.as_ref());
+        upstream.map(|upstream| &upstream.end.stream)
     }
 
     /// One bounded turn, because of an event.

@@ -52,7 +52,7 @@ macro_rules! counters {
 
 counters! {
     "wayside_refused_total" "Connections closed at once, because where they go cannot be known or must not be." {
-        /// The original destination is one of our own listeners.
+        /// The original destination is one of our own listeners, or the connection is one of our own.
         RefusedLoop(Direction) "reason=\"loop\"";
         /// It came to the listener directly.
         RefusedNotRedirected(Direction) "reason=\"not_redirected\"";

@@ -10,7 +10,7 @@ mod text;
 
 pub(super) use self::text::FAMILIES;
 
-use std::collections::HashMap;
+use crate::base::map::Map;
 use std::time::Duration;
 
 use super::counters::Counter;
@@ -144,7 +144,7 @@ pub(super) struct Sizes {
 #[derive(Debug)]
 pub(super) struct Http {
     series: Vec<Series>,
-    ids: HashMap<SeriesKey, HttpId>,
+    ids: Map<SeriesKey, HttpId>,
     authorities: Values,
     /// Flat, as are the latencies: a scrape goes through them one by one.
     responses: Vec<Response>,
@@ -158,7 +158,7 @@ impl Http {
     pub(super) fn new(limits: &Limits) -> Http {
         Http {
             series: Vec::new(),
-            ids: HashMap::new(),
+            ids: Map::default(),
             authorities: Values::new(limits.authorities),
             responses: Vec::new(),
             latencies: Vec::new(),

@@ -1,6 +1,6 @@
 //! Label values: directions, peers, targets, and the capped sets of values that clients choose.
 
-use std::collections::HashMap;
+use crate::base::map::Map;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -120,7 +120,7 @@ pub(super) fn escaped(value: &str) -> String {
 /// The distinct values of one label that clients choose, up to a cap.
 #[derive(Debug)]
 pub(super) struct Values {
-    ids: HashMap<Box<str>, u16>,
+    ids: Map<Box<str>, u16>,
     /// Escaped, by id. 0 is the empty value, 1 is [`OTHER`].
     list: Vec<Box<str>>,
     cap: usize,
@@ -136,7 +136,7 @@ impl Values {
 
     pub(super) fn new(cap: u16) -> Values {
         let list = vec!["".into(), OTHER.into()];
-        let ids = HashMap::from([("".into(), Values::EMPTY), (OTHER.into(), Values::OTHER)]);
+        let ids = [("".into(), Values::EMPTY), (OTHER.into(), Values::OTHER)].into_iter().collect();
         Values { ids, list, cap: usize::from(cap).saturating_add(2).min(usize::from(u16::MAX)) }
     }
 

@@ -2,16 +2,15 @@
 
 use crate::base::gate::Gate;
 use crate::base::time::Moment;
-use crate::base::token::{Key, Source};
+use crate::base::token::Key;
 use crate::config::Entry;
 use crate::flow::any::AnyFlow;
-use crate::flow::dial::INTERESTS;
 use crate::flow::steer::{SteeredFlow, Way};
 use crate::flow::{Flow, Next, Origin};
 use crate::listener::{Refusal, opaque_by_port};
 use crate::metrics::{Counter, Direction, TargetLabel};
 use crate::resolve::Dialable;
-use crate::sys::socket;
+use crate::sys::{process, socket};
 use crate::worker::Worker;
 use log::warn;
 use mio::net::TcpStream;
@@ -156,7 +155,7 @@ impl Worker {
     }
 
     /// Most errors of accept(2) are about the one connection and are over with it.
-    fn accept_failed(&mut self, error: &io::Error) {
+    pub(super) fn accept_failed(&mut self, error: &io::Error) {
         let is_exhausted = socket::is_exhaustion(error);
         if is_exhausted {
             self.accepting.paused_until = Some(self.kit.now.plus(PAUSE));
@@ -167,7 +166,7 @@ impl Worker {
         }
     }
 
-    fn welcome(&mut self, index: usize, mut stream: TcpStream, peer: SocketAddr) {
+    fn welcome(&mut self, index: usize, stream: TcpStream, peer: SocketAddr) {
         self.accepting.paused_until = None;
         let Some(listener) = self.listeners.get(index) else { return };
         let direction = listener.direction();
@@ -179,6 +178,11 @@ impl Worker {
             }
             Err(refusal) => return self.turn_away(&stream, peer, direction, refusal),
         };
+        if let (Some(Dialable::Addr(to)), true) = (target, listener.is_redirected())
+            && self.is_own_dial(peer, to)
+        {
+            return self.turn_away(&stream, peer, direction, Refusal::OwnDial);
+        }
         let port = match target {
             Some(Dialable::Addr(addr)) => Some(addr.port()),
             Some(Dialable::Name(_, port)) => Some(port),
@@ -192,9 +196,6 @@ impl Worker {
         let entry = self.flows.vacant_entry();
         let Ok(slot) = u32::try_from(entry.key()) else { return };
         let key = Key { slot, generation };
-        if let Err(error) = self.kit.registry.register(&mut stream, Source::Client(key).token(), INTERESTS) {
-            return self.accept_failed(&error);
-        }
         let origin = Origin { direction, source: peer, label, opaque };
         let next = match target {
             Some(target) if !is_steered => {
@@ -209,10 +210,22 @@ impl Worker {
             _ => {
                 let way = Way { listen, target };
                 entry.insert(AnyFlow::Steered(SteeredFlow::new(key, stream, &origin, way, &mut self.kit)));
-                Next::Wait
+                Next::Again
             }
         };
         self.settle(slot, next);
+    }
+
+    /// Whether the other end of a connection from `peer` to `to` is a socket of ours. While that is open nobody else has
+    /// these two addresses.
+    fn is_own_dial(&mut self, peer: SocketAddr, to: SocketAddr) -> bool {
+        let Some(key) = self.kit.dials.find(peer, to) else { return false };
+        let flow = self.flows.get(key.slot as usize).filter(|flow| flow.key() == key);
+        let is_own = flow.is_some_and(|flow| flow.dials_from() == Some(peer));
+        if is_own {
+            self.kit.dials.came_back(peer, self.kit.now);
+        }
+        is_own
     }
 
     /// There is no target, or it is ourselves: the client sees a reset.
@@ -225,6 +238,11 @@ impl Worker {
             Refusal::Loop => {
                 (Counter::RefusedLoop(direction), "it wants to go to this listener itself, which would loop")
             }
+            Refusal::OwnDial => (
+                Counter::RefusedLoop(direction),
+                "wayside itself dialled it, and the packet filter sent it back; run wayside as the user whose \
+                 connections the rules leave alone (wayside init --proxy-uid), or make such rules for its user",
+            ),
             Refusal::NoAnswer => {
                 (Counter::RefusedNoOriginalDst(direction), "the kernel does not say where it wanted to go")
             }
@@ -233,7 +251,11 @@ impl Worker {
         socket::reset(stream);
         if let Some(more) = self.kit.refusals.pass(self.kit.now) {
             let direction = direction.as_str();
-            warn!("{direction}: connection from {peer} closed: {why} ({more} such lines left out)");
+            let user = match refusal {
+                Refusal::OwnDial => format!(", uid {}", process::owner().0),
+                _ => String::new(),
+            };
+            warn!("{direction}: connection from {peer}{user} closed: {why} ({more} such lines left out)");
         }
     }
 }

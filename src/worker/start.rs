@@ -4,6 +4,7 @@ use crate::access_log::AccessLog;
 use crate::admin::Admin;
 use crate::backends::Backends;
 use crate::base::buffers::Buffers;
+use crate::base::dials::Dials;
 use crate::base::gate::Gate;
 use crate::base::recent::Recent;
 use crate::base::time::{Clock, Moment};
@@ -13,8 +14,8 @@ use crate::config::Config;
 use crate::course::Courses;
 use crate::exchanges::Lines;
 use crate::kit::Kit;
-use crate::listener;
 use crate::listener::sockets::{Given, Wanted};
+use crate::listener::{self, Listener};
 use crate::metrics::Metrics;
 use crate::pool::Pool;
 use crate::resolve::{Resolver, Settings};
@@ -90,6 +91,7 @@ impl Worker {
             server_first: Recent::new(SERVER_FIRST),
             refusals: Gate::default(),
             own: listeners.iter().map(|listener| listener.addr).collect(),
+            dials: Dials::new(listeners.iter().any(Listener::is_redirected)),
             config,
         };
         Ok(Worker {

@@ -92,7 +92,7 @@ impl Patient {
             rules.iter().for_each(|rule| host.filter(family, rule));
         }
         let dir = TempDir::new();
-        std::fs::copy(program(), dir.path().join("wayside")).expect("a copy of the program");
+        copy_program(program(), &dir.path().join("wayside"));
         dir.file("wayside.toml", "");
         Patient { host, wayside: None, dir }
     }
@@ -139,6 +139,16 @@ impl Patient {
             }
         }
         panic!("the packet filter's programs never answer in time");
+    }
+
+    /// Runs a fix there as it was printed: `wayside` is the program that is tested.
+    #[track_caller]
+    pub(crate) fn follow(&self, fix: &str) {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", fix]).env("PATH", format!("{}:{path}", self.dir.path().display()));
+        let ran = self.host.run(|| shell.output().expect("sh"));
+        assert!(ran.status.success(), "{fix}: {ran:?}");
     }
 
     pub(crate) fn doctor(&self, through: &[&str], args: &[&str]) -> Output {

@@ -15,6 +15,18 @@ const FIGURES: &[(&str, &str, &str)] = &[
     ("one for 8 descriptors, 4,096 at most", "src/worker/accept.rs", "DESCRIPTORS_PER_IDLE: usize = 8;"),
     ("one for 8 descriptors, 4,096 at most", "src/worker/accept.rs", "MOST_IDLE: usize = 4096;"),
     ("each listener | 4,096, or", "src/sys/socket.rs", "BACKLOG: i32 = 4096;"),
+    (
+        "| 8 and one in 10 ms; 8,192 for 10 s",
+        "src/base/dials.rs",
+        "EACH: Duration = Duration::from_millis(10);",
+    ),
+    ("| 8 and one in 10 ms; 8,192 for 10 s", "src/base/dials.rs", "BURST: u32 = 8;"),
+    ("| 8 and one in 10 ms; 8,192 for 10 s", "src/base/dials.rs", "MOST: usize = 8192;"),
+    (
+        "| 8 and one in 10 ms; 8,192 for 10 s",
+        "src/base/dials.rs",
+        "ALARM: Duration = Duration::from_secs(10);",
+    ),
     ("a peer that vanished | 30 s", "src/sys/socket.rs", "USER_TIMEOUT: Duration = Duration::from_secs(30);"),
     (
         "until it says what it speaks | 1 s |",

@@ -107,7 +107,7 @@ fn without_permission_it_says_what_to_give() {
     let host = Host::new("host");
     let dir = TempDir::new();
     let copy = dir.path().join("wayside");
-    std::fs::copy(program(), &copy).expect("a copy of the program");
+    copy_program(program(), &copy);
     let start = format!("shift; exec {} \"$@\"", copy.display());
     let [ip, netns, exec, name] = host.wrapper();
     let wrapper = [

@@ -9,6 +9,7 @@ use crate::support::*;
 in_both_families! {
     a_sidecar_works
     a_router_works
+    a_router_leaves_skipped_ports_and_subnets_alone
     skipped_ports_and_subnets_bypass
     only_listed_ports_are_redirected
     other_protocols_are_left_alone
@@ -78,6 +79,36 @@ fn a_router_works(family: Family) {
             assert_eq!(field(&line, "target"), Some(lab.target(port).to_string()), "{line}");
             pass_both_ways(&client, &server, 8 * MB);
         }
+        lab.wayside().expect_none_open();
+    }
+}
+
+fn a_router_leaves_skipped_ports_and_subnets_alone(family: Family) {
+    for backend in backends() {
+        let lab = Gateway::with(family, &[], |_| ());
+        let flags =
+            ["--backend", backend, "--outgoing-proxy-port", "off", "--skip-inbound-ports", "9100-9102"];
+        let expect = |port: u16, is_redirected: bool| {
+            let before = lab.wayside().accepted();
+            let (client, server) = lab.pair(port);
+            assert_eq!(here(&server), lab.target(port));
+            assert_eq!(is_direct(&client, &server), !is_redirected, "{backend}: {port}");
+            pass_both_ways(&client, &server, MB);
+            let count = if is_redirected { 1.0 } else { 0.0 };
+            assert_eq!(lab.wayside().accepted(), before + count, "{backend}: {port}");
+        };
+        expect(79, false);
+        init(&lab.router, &flags);
+        [(80, true), (9099, true), (9100, false), (9102, false)]
+            .into_iter()
+            .for_each(|(p, is)| expect(p, is));
+        let client = family.ip(1, 2).to_string();
+        init(&lab.router, &[&flags[..], &["--subnets-to-ignore", &client]].concat());
+        expect(81, false);
+        init(&lab.router, &[&flags[..], &["--subnets-to-ignore", "192.0.2.0/24,2001:db8::/32"]].concat());
+        expect(82, true);
+        init(&lab.router, &["--delete"]);
+        expect(83, false);
         lab.wayside().expect_none_open();
     }
 }

@@ -35,7 +35,7 @@ fn expect_ready(wrapper: &[String], admin: &str, code: i32) {
 fn in_an_empty_root_it_serves_http_and_says_whether_it_is_ready() {
     let program = or_skip!(program_for_root());
     let root = TempDir::new();
-    std::fs::copy(program, root.path().join("wayside")).expect("a copy of the program");
+    copy_program(program, &root.path().join("wayside"));
     let server = http_server();
     let forward = format!("127.0.0.1:0=localhost:{}", server.addr().port());
     let wrapper = chroot(root.path(), 2102, "/wayside");
@@ -72,7 +72,7 @@ fn names_need_no_libraries() {
     let program = or_skip!(program_for_root());
     let host = Host::new("empty");
     let root = TempDir::new();
-    std::fs::copy(program, root.path().join("wayside")).expect("a copy of the program");
+    copy_program(program, &root.path().join("wayside"));
     std::fs::create_dir(root.path().join("etc")).expect("a folder");
     root.file("etc/hosts", "127.0.0.1 shop.internal\n");
     root.file("etc/resolv.conf", "nameserver 127.0.0.53\n");

@@ -46,7 +46,7 @@ pub use load::{
 pub use metrics::{Metrics, field, get, unchunk};
 pub use netns::{Family, Host};
 pub use peers::{Server, Tunnel, finish};
-pub use process::{Ended, Launch, Wayside, program, run_through, run_to_end};
+pub use process::{Ended, Launch, Wayside, copy_program, program, run_through, run_to_end};
 pub use sockets::{
     LIMIT, accept, connect, expect_eof, expect_reset, expect_silence, guard, is_reset, listen, refusing,
     reset, small_buffers,

@@ -20,6 +20,14 @@ pub fn program() -> String {
     std::env::var("WAYSIDE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_wayside").to_owned())
 }
 
+/// Copies a program that is to be started from there. Another process does it: were the copy open for writing here, a child that
+/// another test forks at that moment would hold it open, too, and to start it would fail with "Text file busy".
+#[track_caller]
+pub fn copy_program(from: impl AsRef<std::path::Path>, to: &std::path::Path) {
+    let ran = Command::new("cp").arg("--").arg(from.as_ref()).arg(to).output().expect("cp");
+    assert!(ran.status.success(), "{ran:?}");
+}
+
 /// How to start `wayside run`.
 #[derive(Debug, Default, Clone)]
 pub struct Launch {

@@ -52,7 +52,7 @@ impl Resident {
     fn start(host: &Host, args: &[&str]) -> Self {
         let dir = TempDir::new();
         let copy = dir.path().join("wayside");
-        std::fs::copy(program(), &copy).expect("a copy of the program");
+        copy_program(program(), &copy);
         let config = dir.file("wayside.toml", "");
         // The harness would turn the listeners off, where no file says otherwise.
         let mut all = vec!["--config", config.to_str().expect("a path")];

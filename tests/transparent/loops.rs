@@ -1,11 +1,13 @@
 //! What must not be carried: connections to wayside itself, redirected or not.
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 
 use crate::labs::*;
 use crate::support::*;
 
 in_both_families! {
+    what_wayside_dials_and_gets_back_is_refused_at_once
     a_router_does_not_carry_to_itself
     a_sidecar_does_not_carry_to_itself
     the_outbound_listener_of_a_sidecar_cannot_be_reached_from_outside
@@ -121,4 +123,59 @@ fn a_listener_without_any_rule_carries_nothing(family: Family) {
     assert!(is_direct(&client, &server));
     pass_both_ways(&client, &server, MB);
     assert_eq!(lab.wayside().accepted(), 2.0);
+}
+
+/// The rules leave another user alone than the one that wayside runs as.
+const OTHERS_EXCLUSION: [&str; 4] = [
+    "-t nat -A OUTPUT -p tcp -m owner --uid-owner 2199 -j RETURN",
+    "-t nat -A OUTPUT -p tcp --dport 4191 -j RETURN",
+    "-t nat -A OUTPUT -p tcp -j REDIRECT --to-ports 4140",
+    "-t nat -A PREROUTING -p tcp -j REDIRECT --to-ports 4143",
+];
+
+fn what_wayside_dials_and_gets_back_is_refused_at_once(family: Family) {
+    // A connection that comes back may come to the other worker, and then goes round again: twice on average.
+    for (args, most_rounds) in [(&[][..], 1.0), (&["--http-reuse"], 1.0), (&["--workers=2"], 64.0)] {
+        let lab = Pod::with(family, args, |host| {
+            OTHERS_EXCLUSION.iter().for_each(|rule| host.filter(family, rule));
+        });
+        let listeners = [lab.peer.listen(lab.far(8080)), lab.host.listen(lab.app(8080))];
+        // A request is answered with a 502; all else is reset.
+        let try_once = |host: &Host, addr: SocketAddr| {
+            if !args.contains(&"--http-reuse") {
+                return expect_turned_away(host, APP, addr);
+            }
+            let mut client = host.connect_as(APP, addr);
+            client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").expect("to ask");
+            let mut answer = String::new();
+            let ended = client.read_to_string(&mut answer);
+            assert!(ended.is_err() || answer.starts_with("HTTP/1.1 502 "), "{answer}");
+        };
+        let opened = || lab.wayside().sum("tcp_open_total", &[("peer", "src")]);
+        let refused = || lab.wayside().refused("outbound", "loop");
+        for (host, addr, round) in [(&lab.host, lab.far(8080), 1.0), (&lab.peer, lab.app(8080), 2.0)] {
+            try_once(host, addr);
+            lab.wayside().expect_none_open();
+            assert!(refused() >= round && opened() <= round * most_rounds, "{}, {}", refused(), opened());
+        }
+        let said = lab.wayside().stderr();
+        for word in ["outbound: ", &format!("uid {WAYSIDE}"), "dialled it", "--proxy-uid"] {
+            assert!(said.contains(word), "no {word:?} in {said}");
+        }
+        // Many at once end as well, each after a few rounds.
+        let (opened_before, refused_before) = (opened(), refused());
+        std::thread::scope(|scope| {
+            for _ in 0..10 {
+                scope.spawn(|| (0..10).for_each(|_| try_once(&lab.host, lab.far(8080))));
+            }
+        });
+        lab.wayside().expect_none_open();
+        assert!(refused() - refused_before >= 100.0, "{}", refused() - refused_before);
+        let rounds = (opened() - opened_before) / 100.0;
+        assert!(rounds <= if most_rounds > 1.0 { 8.0 } else { 2.0 }, "{rounds} rounds each");
+        for listener in listeners {
+            listener.set_nonblocking(true).expect("non-blocking");
+            assert!(listener.accept().is_err(), "somebody was reached");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{GET, OK, Wayside, connect, get, program};
+use crate::support::{GET, OK, Wayside, connect, copy_program, get, program};
 
 /// The processes that `pid` has started.
 pub(crate) fn children(pid: u32) -> Vec<u32> {
@@ -32,7 +32,7 @@ pub(crate) fn reloads(wayside: &Wayside, outcome: &str) -> f64 {
 /// Puts a new file in the place of the program: no process runs it yet.
 pub(crate) fn renew(path: &Path) {
     let next = path.with_extension("next");
-    std::fs::copy(program(), &next).expect("a copy of the program");
+    copy_program(program(), &next);
     std::fs::rename(next, path).expect("to rename it");
 }
 

@@ -2,14 +2,17 @@
 
 use std::net::SocketAddr;
 
-use super::rules::{Chain, Family};
+use super::rules::{Chain, Family, Hook};
 use crate::config::Config;
+use crate::config::redirect::Redirect;
 
 /// All that is known about this host.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     /// What `run` would use, or the defaults where `problems` says that there is none.
     pub(super) config: Config,
+    /// What `wayside init` would do, with the user and the group of `proxy`.
+    pub(super) plan: Redirect,
     /// What is wrong with the configuration, a line each.
     pub(super) problems: Vec<String>,
     /// What is odd about it.
@@ -25,6 +28,26 @@ pub(super) struct Facts {
     pub(super) ready: Vec<(SocketAddr, Ready)>,
     /// What became of a connection of our own.
     pub(super) tested: Vec<(Family, Tested)>,
+}
+
+impl Facts {
+    /// The port that connections are to be redirected to; `None`: they are to be left alone.
+    pub(super) fn wanted(&self, hook: Hook) -> Option<u16> {
+        match hook {
+            Hook::Output => self.plan.outgoing,
+            Hook::Prerouting => self.plan.incoming,
+        }
+    }
+
+    /// Whether wayside takes on this port what is redirected in this direction.
+    pub(super) fn is_expected(&self, hook: Hook, port: u16) -> bool {
+        let listen = match hook {
+            Hook::Output => &self.config.outbound,
+            Hook::Prerouting => &self.config.inbound,
+        };
+        let is_there = |port: u16| listen.addrs.iter().any(|addr| addr.port() == port);
+        self.wanted(hook).is_some_and(|wanted| wanted == port || is_there(wanted) && is_there(port))
+    }
 }
 
 /// The wayside that runs, or would.
@@ -45,6 +68,8 @@ pub(super) struct Proxy {
 #[derive(Debug, Default)]
 pub(super) struct Filters {
     pub(super) chains: Vec<Chain>,
+    /// Chains of other tables, which may drop connections.
+    pub(super) filter: Vec<Chain>,
     /// What could not be seen, and why.
     pub(super) unseen: Vec<String>,
 }

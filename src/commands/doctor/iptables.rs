@@ -5,12 +5,17 @@ use crate::config::Cidr;
 
 /// The chains of the table `nat`. Lines that are no rule of it are passed over.
 pub(super) fn read(text: &str, keeper: Keeper, family: Family) -> Vec<Chain> {
+    read_table(text, "nat", keeper, family)
+}
+
+/// The same of another table; only chains of `nat` are asked by a hook that matters.
+pub(super) fn read_table(text: &str, wanted: &str, keeper: Keeper, family: Family) -> Vec<Chain> {
     let mut chains: Vec<Chain> = Vec::new();
-    let mut is_nat = false;
+    let mut is_wanted = false;
     for line in text.lines() {
         if let Some(table) = line.strip_prefix('*') {
-            is_nat = table.trim() == "nat";
-        } else if !is_nat {
+            is_wanted = table.trim() == wanted;
+        } else if !is_wanted {
             continue;
         } else if let Some(rest) = line.strip_prefix(':') {
             let name = rest.split_ascii_whitespace().next().unwrap_or_default();
@@ -19,7 +24,7 @@ pub(super) fn read(text: &str, keeper: Keeper, family: Family) -> Vec<Chain> {
                 "OUTPUT" => Some((Hook::Output, -100)),
                 _ => None,
             };
-            let (table, name) = ("nat".to_owned(), name.to_owned());
+            let (table, name) = (wanted.to_owned(), name.to_owned());
             chains.push(Chain { keeper, family: Some(family), table, name, hook, rules: Vec::new() });
         } else if let Some(rest) = line.strip_prefix("-A ") {
             let words = words(rest);
@@ -27,7 +32,7 @@ pub(super) fn read(text: &str, keeper: Keeper, family: Family) -> Vec<Chain> {
             if let Some(chain) = chains.iter_mut().find(|chain| chain.name == *name) {
                 let mut rule = rule(options);
                 rule.text = line.to_owned();
-                rule.remove = Some(format!("{} -t nat -D {rest}", program(keeper, family)));
+                rule.remove = Some(format!("{} -t {wanted} -D {rest}", program(keeper, family)));
                 chain.rules.push(rule);
             }
         }

@@ -7,9 +7,20 @@ use crate::config::Cidr;
 
 /// The NAT chains of the tables `ip`, `ip6` and `inet`, and the chains that these can jump to.
 pub(super) fn read(text: &str) -> Vec<Chain> {
+    // A table without NAT has nothing to jump to from it.
+    let is_of_nat = |chains: &[Chain]| chains.iter().any(|chain| chain.hook.is_some());
+    tables(text, false).into_iter().filter(|chains| is_of_nat(chains)).flatten().collect()
+}
+
+/// The chains of these tables, whatever they are for; only those of NAT have a hook.
+pub(super) fn read_all(text: &str) -> Vec<Chain> {
+    tables(text, true).concat()
+}
+
+fn tables(text: &str, is_all: bool) -> Vec<Vec<Chain>> {
     let tokens = tokens(text);
-    let mut reader = Reader { tokens: &tokens, at: 0 };
-    let mut chains = Vec::new();
+    let mut reader = Reader { tokens: &tokens, at: 0, is_all };
+    let mut tables = Vec::new();
     while let Some(token) = reader.next() {
         if token != "table" {
             continue;
@@ -23,12 +34,11 @@ pub(super) fn read(text: &str) -> Vec<Chain> {
         };
         reader.until("{");
         let found = reader.table(family.flatten(), name);
-        // A table without NAT has nothing to jump to from it.
-        if family.is_some() && found.iter().any(|chain| chain.hook.is_some()) {
-            chains.extend(found);
+        if family.is_some() {
+            tables.push(found);
         }
     }
-    chains
+    tables
 }
 
 /// Words, signs of their own, quoted texts with one `"` before them, and `\n`. Comments are left out.
@@ -58,6 +68,8 @@ fn apart(char: char) -> impl Iterator<Item = char> {
 struct Reader<'a> {
     tokens: &'a [String],
     at: usize,
+    /// Base chains of something else than NAT are kept, too.
+    is_all: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -98,7 +110,7 @@ impl<'a> Reader<'a> {
                     self.until("{");
                     let (table, keeper) = (table.to_owned(), Keeper::Nft);
                     let mut chain = Chain { keeper, family, table, name, hook: None, rules: Vec::new() };
-                    if self.chain(&mut chain) {
+                    if self.chain(&mut chain) || self.is_all {
                         chains.push(chain);
                     }
                 }
@@ -164,7 +176,11 @@ impl<'a> Reader<'a> {
             match token {
                 "accept" => rule.verdict = Verdict::Accept,
                 "return" => rule.verdict = Verdict::Return,
-                "drop" | "reject" => rule.verdict = Verdict::Drop,
+                "drop" => rule.verdict = Verdict::Drop,
+                "reject" => {
+                    rule.verdict = Verdict::Drop;
+                    self.rest();
+                }
                 "dnat" | "tproxy" | "queue" => {
                     rule.verdict = Verdict::Elsewhere;
                     self.rest();

@@ -9,6 +9,7 @@ use socket2::SockRef;
 use super::facts::{Facts, Ready, Tested};
 use super::process::holders;
 use super::rules::{Connection, End, Family, Hook, walk};
+use crate::commands::init::verify;
 use crate::sys::{process, socket};
 
 /// How long an answer, a connect or an accept may take.
@@ -59,20 +60,24 @@ fn get(mut addr: SocketAddr, path: &str) -> io::Result<(u16, String)> {
     status.map(|status| (status, text)).ok_or_else(|| io::Error::other("it does not speak HTTP"))
 }
 
-fn loopback(family: Family) -> IpAddr {
+/// 127.0.0.1 or ::1.
+pub(super) fn loopback(family: Family) -> IpAddr {
     match family {
         Family::V4 => Ipv4Addr::LOCALHOST.into(),
         Family::V6 => Ipv6Addr::LOCALHOST.into(),
     }
 }
 
-/// An address for documentation (RFC 5737, RFC 3849), which nobody has; its port is that of `discard`.
+/// The port of `discard`.
+const DISCARD: u16 = 9;
+
+/// An address for documentation (RFC 5737, RFC 3849), which nobody has.
 pub(super) fn nowhere(family: Family) -> SocketAddr {
     let ip: IpAddr = match family {
         Family::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
         Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
     };
-    SocketAddr::new(ip, 9)
+    SocketAddr::new(ip, DISCARD)
 }
 
 /// Makes a connection that the rules redirect, and says how it fared. `None`: there is nothing to try.
@@ -95,7 +100,9 @@ pub(super) fn redirected(facts: &Facts, family: Family) -> Option<Tested> {
         return Some(Tested::Not(format!("this host has no {} loopback", family.as_str())));
     };
     let here = listener.local_addr().ok()?;
-    for (target, is_local) in [(here, true), (nowhere(family), false)] {
+    // Where there is no route to any, the rules are judged all the same.
+    let there = verify::targets(family == Family::V4, DISCARD).chain([nowhere(family)]);
+    for (target, is_local) in [(here, true)].into_iter().chain(there.map(|target| (target, false))) {
         // Only where it is sure: a connection that goes elsewhere is no test.
         if let [outcome] = to_port(Some(target), is_local, Some(user)).as_slice()
             && let End::Redirected(port @ 1..) = outcome.end
@@ -104,7 +111,7 @@ pub(super) fn redirected(facts: &Facts, family: Family) -> Option<Tested> {
             if !is_local && has_only_link_local(target) {
                 return Some(Tested::Not("this host has no global IPv6 address to try with".to_owned()));
             }
-            if !facts.config.outbound.addrs.iter().any(|addr| addr.port() == port) {
+            if !facts.is_expected(Hook::Output, port) {
                 let by = outcome.by.as_deref().unwrap_or_default();
                 let found = format!("a connection to {target} goes to port {port}, not to wayside: {by}");
                 return Some(Tested::Elsewhere(found, outcome.remove.clone()));

@@ -32,8 +32,10 @@ pub(super) fn filters(tree: &Tree) -> Filters {
 }
 
 fn read(tree: &Tree) -> Filters {
-    let tables = |name: &str| tree.text(&format!("proc/net/{name}")).is_some_and(|text| text.contains("nat"));
-    let has_legacy = [tables("ip_tables_names"), tables("ip6_tables_names")];
+    let names = ["ip_tables_names", "ip6_tables_names"];
+    let [v4, v6] = names.map(|name| tree.text(&format!("proc/net/{name}")).unwrap_or_default());
+    let has_table = |name: &str| [v4.contains(name), v6.contains(name)];
+    let (has_legacy, has_filter) = (has_table("nat"), has_table("filter"));
     let asked = thread::scope(|scope| {
         let ask = |names: &'static [&'static str], args: &'static [&'static str]| {
             scope.spawn(move || first(names, args))
@@ -48,11 +50,23 @@ fn read(tree: &Tree) -> Filters {
             has_legacy[0].then(|| ask(&["iptables-legacy-save"], &["-t", "nat"])),
             has_legacy[1].then(|| ask(&["ip6tables-legacy-save"], &["-t", "nat"])),
         ];
+        let filter = [
+            has_filter[0].then(|| ask(&["iptables-legacy-save"], &["-t", "filter"])),
+            has_filter[1].then(|| ask(&["ip6tables-legacy-save"], &["-t", "filter"])),
+        ];
         let join = |thread: thread::ScopedJoinHandle<'_, Option<Said>>| thread.join().unwrap_or_default();
-        (join(nft), saves.map(join), legacy.map(|thread| thread.map(join)))
+        let filter = filter.map(|thread| thread.and_then(join));
+        (join(nft), saves.map(join), legacy.map(|thread| thread.map(join)), filter)
     });
-    let (nft, saves, legacy) = asked;
+    let (nft, saves, legacy, filter) = asked;
     let mut filters = Filters::default();
+    if let Some(Ok(text)) = &nft {
+        filters.filter = nft::read_all(text);
+    }
+    for (family, said) in Family::BOTH.into_iter().zip(filter) {
+        let text = said.and_then(Result::ok).unwrap_or_default();
+        filters.filter.extend(iptables::read_table(&text, "filter", Keeper::Legacy, family));
+    }
     nftables(nft, saves, &mut filters);
     for (family, said) in Family::BOTH.into_iter().zip(legacy) {
         match said {

@@ -1,11 +1,11 @@
 //! Checks of the packet filter's rules.
 
 use super::facts::{Facts, Ipv6, Tested};
-use super::probe::nowhere;
+use super::probe::{loopback, nowhere};
 use super::report::Finding;
-use super::rules::{Connection, End, Family, Hook, Keeper, Outcome, redirects, walk};
+use super::rules::{Connection, End, Family, Hook, Keeper, Outcome, dropper, redirects, walk};
+use crate::commands::init::iptables;
 use crate::commands::init::nft::TABLE;
-use crate::config::Listen;
 
 /// Those whose connections are looked at: root, one who logs in, and `nobody`.
 const USERS: [u32; 3] = [0, 1000, 65_534];
@@ -26,17 +26,6 @@ fn any(hook: Hook, family: Family) -> Connection {
     Connection { hook, family, user: None, group: None, to: None, port: None, is_local: false }
 }
 
-fn listen(facts: &Facts, hook: Hook) -> &Listen {
-    match hook {
-        Hook::Output => &facts.config.outbound,
-        Hook::Prerouting => &facts.config.inbound,
-    }
-}
-
-fn is_expected(facts: &Facts, hook: Hook, port: u16) -> bool {
-    listen(facts, hook).addrs.iter().any(|addr| addr.port() == port)
-}
-
 fn outcomes(facts: &Facts, connection: &Connection) -> Vec<Outcome> {
     walk(&facts.filters.chains, connection)
 }
@@ -52,7 +41,7 @@ fn ports(outcomes: &[Outcome]) -> Vec<u16> {
 /// Whether some connections of that kind come to wayside.
 fn is_redirected(facts: &Facts, hook: Hook, family: Family) -> bool {
     let ports = ports(&outcomes(facts, &any(hook, family)));
-    ports.into_iter().any(|port| is_expected(facts, hook, port))
+    ports.into_iter().any(|port| facts.is_expected(hook, port))
 }
 
 /// Whether any connections do.
@@ -61,26 +50,9 @@ pub(super) fn has_rules(facts: &Facts) -> bool {
     hooks.iter().any(|&hook| Family::BOTH.iter().any(|&family| is_redirected(facts, hook, family)))
 }
 
-/// The command that makes the rules that this configuration needs.
+/// The command that makes the rules that are wanted. As printed it must not redirect what the user wants left alone.
 fn init(facts: &Facts) -> String {
-    let first = |listen: &Listen| listen.addrs.first().map(|addr| addr.port());
-    let mut text = "wayside init".to_owned();
-    if let Some(port) = first(&facts.config.inbound) {
-        text.push_str(&format!(" --incoming-proxy-port {port}"));
-    }
-    if let Some(port) = first(&facts.config.outbound) {
-        text.push_str(&format!(" --outgoing-proxy-port {port}"));
-    }
-    text.push_str(&format!(" --proxy-uid {}", facts.proxy.user));
-    // As printed it must not redirect what the user wants left alone.
-    let skipped = [
-        ("--skip-inbound-ports", &facts.config.skip_inbound_ports),
-        ("--skip-outbound-ports", &facts.config.skip_outbound_ports),
-    ];
-    for (flag, ports) in skipped.into_iter().filter(|(_, ports)| !ports.ranges().is_empty()) {
-        text.push_str(&format!(" {flag} {ports}"));
-    }
-    text
+    format!("wayside init {}", facts.plan.flags())
 }
 
 /// The same, once the rule that did this is gone: it would still be met.
@@ -98,15 +70,18 @@ fn rules(facts: &Facts, hook: Hook, family: Family) -> Finding {
         (Hook::Prerouting, Family::V4) => ("rules-inbound-ipv4", "inbound"),
         (Hook::Prerouting, Family::V6) => ("rules-inbound-ipv6", "inbound"),
     };
-    if listen(facts, hook).addrs.is_empty() {
-        return Finding::skipped(name, format!("--{what}-listen is off"));
+    let Some(wanted) = facts.wanted(hook) else {
+        return Finding::skipped(name, format!("{what} connections are to be left alone"));
+    };
+    if family == Family::V6 && !facts.plan.ipv6 {
+        return Finding::skipped(name, "IPv6 is to be left alone");
     }
     if family == Family::V6 && !matches!(facts.kernel.ipv6, Ipv6::There | Ipv6::Unseen) {
         return Finding::skipped(name, "this host has no IPv6");
     }
     let outcomes = outcomes(facts, &any(hook, family));
     let ports = ports(&outcomes);
-    if let Some(port) = ports.iter().find(|&&port| is_expected(facts, hook, port)) {
+    if let Some(port) = ports.iter().find(|&&port| facts.is_expected(hook, port)) {
         let found = format!("{what} {} goes to port {port}", family.as_str());
         return match taken(facts, hook, &outcomes) {
             None => Finding::ok(name, found),
@@ -122,7 +97,6 @@ fn rules(facts: &Facts, hook: Hook, family: Family) -> Finding {
         };
     }
     if let Some(port) = ports.first() {
-        let wanted = listen(facts, hook).addrs.first().map_or(0, |addr| addr.port());
         let other = outcomes.iter().find(|outcome| outcome.end == End::Redirected(*port));
         let by = other.and_then(|other| other.by.as_deref()).unwrap_or_default();
         let family = family.as_str();
@@ -134,7 +108,7 @@ fn rules(facts: &Facts, hook: Hook, family: Family) -> Finding {
 
 /// The rule that comes before ours and sends connections, or some of them, to another place.
 fn taken<'a>(facts: &Facts, hook: Hook, outcomes: &'a [Outcome]) -> Option<&'a Outcome> {
-    let is_ours = |end: End| matches!(end, End::Redirected(port) if is_expected(facts, hook, port));
+    let is_ours = |end: End| matches!(end, End::Redirected(port) if facts.is_expected(hook, port));
     let earlier = outcomes.iter().take_while(|outcome| !is_ours(outcome.end));
     earlier.into_iter().find(|outcome| outcome.by.is_some())
 }
@@ -157,7 +131,7 @@ fn takes_all(facts: &Facts, hook: Hook, family: Family) -> bool {
         let is_elsewhere = |outcome: &Outcome| match outcome.end {
             End::Straight => false,
             End::Elsewhere => !outcome.is_doubtful,
-            End::Redirected(port) => !outcome.is_doubtful && !is_expected(facts, hook, port),
+            End::Redirected(port) => !outcome.is_doubtful && !facts.is_expected(hook, port),
         };
         outcomes.iter().all(is_elsewhere)
     })
@@ -197,15 +171,15 @@ fn missing(facts: &Facts, hook: Hook, family: Family, name: &'static str, what: 
     Finding::warning(name, format!("{none}, though there are other rules: {why}"), init(facts))
 }
 
-/// Whether `wayside init` made a chain of nftables for it. One that is off has none.
+/// Whether `wayside init` made a chain for it. A direction that is off has none.
 fn is_emptied(facts: &Facts, hook: Hook, family: Family) -> bool {
+    let own = if hook == Hook::Output { iptables::OUTBOUND } else { iptables::INBOUND };
     let mut chains = facts.filters.chains.iter();
     chains.any(|chain| {
         let table = chain.family.map_or("inet", Family::table);
         let is_ours = format!("{table} {}", chain.table) == TABLE;
-        is_ours
-            && chain.family.is_none_or(|other| other == family)
-            && chain.hook.is_some_and(|(at, _)| at == hook)
+        let is_base = chain.hook.is_some_and(|(at, _)| at == hook);
+        chain.family.is_none_or(|other| other == family) && (is_ours && is_base || chain.name == own)
     })
 }
 
@@ -277,7 +251,7 @@ fn exclusion(facts: &Facts) -> Finding {
         return Finding::warning(NAME, found, init(facts));
     }
     let to = match outcome.end {
-        End::Redirected(port) if !is_expected(facts, Hook::Output, port) => {
+        End::Redirected(port) if !facts.is_expected(Hook::Output, port) => {
             format!("to port {port}, which is not wayside's ({})", outcome.by.as_deref().unwrap_or_default())
         }
         _ => "to wayside again".to_owned(),
@@ -299,7 +273,7 @@ fn loops(facts: &Facts) -> Finding {
         for family in Family::BOTH {
             for outcome in outcomes(facts, &any(hook, family)) {
                 let End::Redirected(port) = outcome.end else { continue };
-                if forbidden(hook).contains(&port) && !is_expected(facts, hook, port) {
+                if forbidden(hook).contains(&port) && !facts.is_expected(hook, port) {
                     let what = if hook == Hook::Output { "outbound" } else { "inbound" };
                     let found = format!(
                         "{what} {} goes to port {port}, another listener of wayside's",
@@ -330,11 +304,26 @@ fn tested(facts: &Facts, family: Family) -> Finding {
         Some((_, Tested::Elsewhere(what, remove))) => {
             Finding::wrong(name, what, remove.clone().unwrap_or_else(|| init(facts)))
         }
-        Some((_, Tested::Fails(what))) => {
-            Finding::wrong(name, what, "modprobe -a nf_conntrack nf_nat nft_redir xt_REDIRECT")
-        }
+        Some((_, Tested::Fails(what))) => match caught(facts, false).filter(|(_, by)| !by.is_doubtful) {
+            // What it dials comes back to it, and goes nowhere.
+            Some((_, outcome)) => Finding::wrong(name, what, init_instead_of(facts, Some(&outcome))),
+            None => match dropped(facts, family) {
+                Some((by, remove)) => {
+                    let look = "nft -a list ruleset  # and iptables-legacy-save: take that rule away";
+                    let fix = remove.unwrap_or_else(|| look.to_owned());
+                    Finding::wrong(name, format!("{what}; a rule drops such: {by}"), fix)
+                }
+                None => Finding::wrong(name, what, "modprobe -a nf_conntrack nf_nat nft_redir xt_REDIRECT"),
+            },
+        },
         None => Finding::skipped(name, "no rules to try"),
     }
+}
+
+/// The rule that may keep a redirected connection from wayside, which it reaches by loopback.
+fn dropped(facts: &Facts, family: Family) -> Option<(String, Option<String>)> {
+    let (to, port) = (Some(loopback(family)), facts.wanted(Hook::Output));
+    dropper(&facts.filters.filter, &Connection { to, port, is_local: true, ..any(Hook::Output, family) })
 }
 
 #[cfg(test)]

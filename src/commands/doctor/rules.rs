@@ -352,6 +352,17 @@ impl Walk<'_> {
     }
 }
 
+/// The first rule that may drop or reject such a connection, with its table and chain, and the command that takes it away. Rules before
+/// it that let the connection pass are not looked at.
+pub(super) fn dropper(chains: &[Chain], connection: &Connection) -> Option<(String, Option<String>)> {
+    let fits = |chain: &&Chain| chain.family.is_none_or(|family| family == connection.family);
+    let mut rules =
+        chains.iter().filter(fits).flat_map(|chain| chain.rules.iter().map(move |it| (chain, it)));
+    let is_met = |rule: &Rule| rule.tests.iter().all(|test| test.ask(connection) != Answer::No);
+    let (chain, rule) = rules.find(|(_, rule)| rule.verdict == Verdict::Drop && is_met(rule))?;
+    Some((chain.name_of(rule), rule.remove.clone()))
+}
+
 /// The ports that any rule of this keeper redirects to.
 pub(super) fn redirects(chains: &[Chain], keeper: Keeper) -> Vec<u16> {
     let rules = chains.iter().filter(|chain| chain.keeper == keeper).flat_map(|chain| &chain.rules);

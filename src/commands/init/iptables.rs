@@ -5,8 +5,12 @@ use crate::config::redirect::Redirect;
 use crate::config::{Cidr, PortSet};
 use std::fmt::Write as _;
 
+/// Our chain of connections from elsewhere.
+pub const INBOUND: &str = "WAYSIDE_INBOUND";
+/// Our chain of connections of this host.
+pub const OUTBOUND: &str = "WAYSIDE_OUTBOUND";
 /// Our chains, and the chains of the kernel that jump to them.
-const CHAINS: [(&str, &str); 2] = [("PREROUTING", "WAYSIDE_INBOUND"), ("OUTPUT", "WAYSIDE_OUTBOUND")];
+const CHAINS: [(&str, &str); 2] = [("PREROUTING", INBOUND), ("OUTPUT", OUTBOUND)];
 /// What the jumps match, as `iptables-save` writes it: only the first packet of a connection. Where connections are tracked
 /// only from now on, those that are there already would look new in the middle, and break.
 const NEW: &str = "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN";
@@ -42,29 +46,33 @@ impl Found {
 /// there is no moment without rules.
 pub fn load(plan: &Redirect, is_ipv4: bool, found: &Found) -> String {
     let mut text = "*nat\n".to_owned();
+    let is_on = |own: &str| if own == INBOUND { plan.incoming } else { plan.outgoing }.is_some();
+    let wanted = || CHAINS.iter().filter(|(_, own)| is_on(own));
     // To declare a chain that is there is to empty it.
-    for (_, own) in CHAINS {
+    for (_, own) in wanted() {
         let _ = writeln!(text, ":{own} - [0:0]");
     }
-    for (chain, rules) in
-        [("WAYSIDE_INBOUND", inbound(plan, is_ipv4)), ("WAYSIDE_OUTBOUND", outbound(plan, is_ipv4))]
-    {
+    for (chain, rules) in [(INBOUND, inbound(plan, is_ipv4)), (OUTBOUND, outbound(plan, is_ipv4))] {
         for rule in rules {
             let _ = writeln!(text, "-A {chain} {rule}");
         }
     }
-    let wanted = CHAINS.map(|(chain, own)| format!("-A {chain} {NEW} -j {own}"));
+    let jumps: Vec<String> = wanted().map(|(chain, own)| format!("-A {chain} {NEW} -j {own}")).collect();
     // A jump that is right stays where it is; of two, one.
     let mut present: Vec<&String> = Vec::new();
     for jump in &found.jumps {
-        if wanted.contains(jump) && !present.contains(&jump) {
+        if jumps.contains(jump) && !present.contains(&jump) {
             present.push(jump);
         } else {
             delete(&mut text, jump);
         }
     }
-    for jump in wanted.iter().filter(|jump| !present.contains(jump)) {
+    for jump in jumps.iter().filter(|jump| !present.contains(jump)) {
         let _ = writeln!(text, "{jump}");
+    }
+    // A chain that is there and empty is one that has lost its rules: `wayside doctor`.
+    for chain in found.chains.iter().filter(|own| !is_on(own)) {
+        let _ = writeln!(text, "-F {chain}\n-X {chain}");
     }
     text.push_str("COMMIT\n");
     text

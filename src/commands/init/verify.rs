@@ -53,10 +53,7 @@ fn family(plan: &Redirect, is_ipv4: bool, port: u16) -> Outcome {
     let Some(target_port) = target else {
         return Outcome::Untried("every port is skipped".to_owned());
     };
-    let target = targets(is_ipv4)
-        .into_iter()
-        .map(|ip| SocketAddr::new(ip, target_port))
-        .find(|target| !plan.skips_outbound(target.ip(), target_port) && has_route(*target));
+    let target = targets(is_ipv4, target_port).find(|target| !plan.skips_outbound(target.ip(), target_port));
     let Some(target) = target else {
         return Outcome::Untried("there is no route to anywhere that is not skipped".to_owned());
     };
@@ -67,8 +64,16 @@ fn family(plan: &Redirect, is_ipv4: bool, port: u16) -> Outcome {
     }
 }
 
-/// Addresses that nobody has; then those of neighbours, which may be there.
-fn targets(is_ipv4: bool) -> Vec<IpAddr> {
+/// Where a connection can be tried to: addresses that nobody has; then those of neighbours, which may be there. To each there is a
+/// route.
+pub fn targets(is_ipv4: bool, port: u16) -> impl Iterator<Item = SocketAddr> {
+    addresses(is_ipv4)
+        .into_iter()
+        .map(move |ip| SocketAddr::new(ip, port))
+        .filter(|target| has_route(*target))
+}
+
+fn addresses(is_ipv4: bool) -> Vec<IpAddr> {
     if is_ipv4 {
         let nobody =
             [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(198, 51, 100, 1), Ipv4Addr::new(203, 0, 113, 1)];

@@ -1,10 +1,9 @@
 //! How a steered flow goes on when it has nothing more to steer: as a relayed one.
 
 use crate::balance::Outcome;
-use crate::base::end::End;
+use crate::base::end::{ALL, End};
 use crate::base::token::Source;
 use crate::course::Upstream;
-use crate::flow::dial::INTERESTS;
 use crate::flow::lane::{Fault, Watcher};
 use crate::flow::ledger::Totals;
 use crate::flow::steer::{Stage, SteeredFlow};
@@ -87,7 +86,7 @@ impl SteeredFlow {
             kit.backends.end(sent, Outcome::Connected(kit.now.since(upstream.began)), kit.now);
         }
         let token = Source::Upstream(self.key).token();
-        let is_moved = kit.registry.reregister(&mut upstream.end.stream, token, INTERESTS).is_ok();
+        let is_moved = kit.registry.reregister(&mut upstream.end.stream, token, ALL).is_ok();
         kit.pool.release(upstream.lease, &mut kit.metrics);
         is_moved.then_some(upstream.end)
     }

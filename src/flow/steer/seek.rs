@@ -2,10 +2,10 @@
 
 use crate::backends::{Names, Pick, Sent};
 use crate::balance::Outcome;
-use crate::base::end::End;
+use crate::base::end::{ALL, End};
 use crate::base::time::Moment;
 use crate::course::{Choice, Purpose, Trouble, Upstream};
-use crate::flow::dial::{INTERESTS, connect_timeout};
+use crate::flow::dial::connect_timeout;
 use crate::flow::steer::leave::Leave;
 use crate::flow::steer::{Stage, SteeredFlow};
 use crate::flow::{Ending, Next, Side};
@@ -160,9 +160,10 @@ impl SteeredFlow {
         let reported = self.carried();
         self.account.dialled(address);
         let lease = kit.pool.lease(self.key, (self.account.direction, address));
-        let dialled = socket::dial(address).map(End::new).and_then(|mut end| {
+        let dialled = socket::dial(address).map(End::dialled).and_then(|mut end| {
             socket::guard(&end.stream);
-            kit.registry.register(&mut end.stream, lease.source().token(), INTERESTS)?;
+            kit.has_dialled(self.key, address, &end.stream);
+            kit.registry.register(&mut end.stream, lease.source().token(), ALL)?;
             Ok(end)
         });
         match dialled {

@@ -4,6 +4,7 @@ use super::*;
 use crate::commands::doctor::facts::Proxy;
 use crate::commands::doctor::iptables;
 use crate::commands::doctor::report::Verdict::{self, *};
+use crate::config::redirect::Redirect;
 
 const OUT: &str = "-A OUTPUT -p tcp -j REDIRECT --to-ports 4140\n";
 const IN: &str = "-A PREROUTING -p tcp -j REDIRECT --to-ports 4143\n";
@@ -60,6 +61,7 @@ fn circumstances_excuse_missing_rules() {
     let mut facts = host(Keeper::Nft, &[], &[]);
     facts.config.outbound.addrs.clear();
     facts.config.inbound.addrs.clear();
+    facts.plan = Redirect::of(&facts.config);
     assert_eq!(bad(&facts), []);
 }
 

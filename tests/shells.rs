@@ -199,6 +199,13 @@ fn the_manual_page_has_every_command_and_flag_and_no_warning() {
             );
         }
         let about = printed(&[&command, "--help"]);
+        let words = section.split_whitespace().collect::<Vec<_>>().join(" ");
+        let arguments = about.split_once("Arguments:\n").map_or("", |(_, rest)| rest);
+        for argument in arguments.lines().take_while(|line| !line.is_empty()) {
+            let (argument, help) = argument.trim().split_once("  ").expect("an argument and its help");
+            let help = help.trim().split(" [possible values").next().unwrap_or_default();
+            assert!(words.contains(&format!("{argument} {help}")), "{command} {argument}:\n{section}");
+        }
         let about = about.lines().next().expect("a line");
         assert!(section.contains(about), "{about}");
     }

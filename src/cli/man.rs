@@ -34,6 +34,9 @@ pub(super) fn page(program: &Outline, commands: &[Outline]) -> String {
     let mut told: Option<&Outline> = None;
     for command in commands {
         let _ = writeln!(page, ".SS wayside {}\n{}.", command.name, line(&command.about));
+        for (argument, help) in &command.arguments {
+            let _ = writeln!(page, ".TP\n\\fI{}\\fR\n{}", escape(argument), line(help));
+        }
         // `check` takes all that `run` does: that is told once.
         let has_all = told.is_some_and(|told| told.flags.iter().all(|flag| has(command, flag)));
         if let (true, Some(told)) = (has_all, told) {

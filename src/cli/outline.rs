@@ -42,6 +42,8 @@ pub(super) struct Outline {
     /// As `[OPTIONS] [FILE]...`: what comes after its name.
     pub(super) usage: String,
     pub(super) flags: Vec<Flag>,
+    /// What stands without a flag, as `[FILE]...`, and its help.
+    pub(super) arguments: Vec<(String, String)>,
     /// What may stand there without a flag.
     pub(super) plain: Values,
 }
@@ -67,6 +69,7 @@ fn one(command: &Command) -> Outline {
         more: text(command.get_after_help()),
         usage: usage.trim_start_matches("Usage: ").trim_start_matches(path).trim().to_owned(),
         flags: shown.into_iter().map(flag).collect(),
+        arguments: command.get_positionals().map(|arg| (arg.to_string(), text(arg.get_help()))).collect(),
         plain,
     }
 }

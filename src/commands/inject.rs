@@ -2,6 +2,7 @@
 
 mod chunk;
 mod edit;
+mod indent;
 mod join;
 mod json;
 mod manifest;

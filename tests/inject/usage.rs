@@ -90,6 +90,98 @@ fn a_port_may_be_named() {
 }
 
 #[test]
+fn an_annotation_with_unknown_names_only_is_as_none() {
+    let with = |value: &str| {
+        POD.replace("{name: p}", &format!("{{name: p, annotations: {{wayside.dev/opaque-ports: {value}}}}}"))
+    };
+    let (out, said) = fine(&["inject", "--opaque-ports=77"], with("mysqll").as_bytes());
+    assert!(out.contains("value: \"77\""), "{out}");
+    let warning = "warning: wayside.dev/opaque-ports: it names no port, and is as if it were not there\n";
+    assert!(said.contains(warning), "{said}");
+    let (out, _) = fine(&["inject"], with("mysqll").as_bytes());
+    assert!(!out.contains("WAYSIDE_OPAQUE_PORTS"), "{out}");
+    let (out, said) = fine(&["inject", "--opaque-ports=77"], with("\"\"").as_bytes());
+    assert!(out.contains("- name: WAYSIDE_OPAQUE_PORTS\n      value: \"\"\n"), "{out}");
+    assert_eq!(said, "pod \"p\": injected\n");
+}
+
+#[test]
+fn what_is_in_the_proxys_way_is_told() {
+    let user = "a container runs as user 2102, as the proxy does: its connections are not redirected; see --proxy-uid";
+    for (more, warnings) in [
+        ("  securityContext: {runAsUser: 2102}\n", &[user][..]),
+        ("    securityContext: {runAsUser: 2102}\n", &[user]),
+        ("    securityContext: {runAsUser: 2103}\n", &[]),
+        (
+            "    ports: [{containerPort: 4143}, {containerPort: 4191}, {containerPort: 80}]\n",
+            &[
+                "a container has port 4143, as the proxy does; see --inbound-port",
+                "a container has port 4191, as the proxy does; see --admin-port",
+            ],
+        ),
+    ] {
+        let text = POD.replace("{name: c, image: i}\n", &format!("name: c\n{more}"));
+        let told: String =
+            warnings.iter().map(|warning| format!("pod \"p\": warning: {warning}\n")).collect();
+        assert_eq!(fine(&["inject"], text.as_bytes()).1, format!("{told}pod \"p\": injected\n"));
+    }
+}
+
+#[test]
+fn what_is_no_pod_to_kubernetes_is_left_alone() {
+    let no_list = "its containers are no list";
+    for (spec, why) in [
+        ("containers: hello", no_list),
+        ("containers: {name: c}", no_list),
+        ("containers:", no_list),
+        ("containers: [{name: c}], initContainers: hello", no_list),
+        ("containers: [{name: c}], initContainers: \"\"", no_list),
+        ("containers: [{name: c}], initContainers: {a: b}", no_list),
+        ("containers: [{name: c}], nodeSelector: {kubernetes.io/os: windows}", "it is for Windows"),
+    ] {
+        let text = format!("apiVersion: v1\nkind: Pod\nspec: {{{spec}}}\n");
+        let (out, said) = fine(&["inject"], text.as_bytes());
+        assert_eq!((out, said), (text, format!("pod without a name: unchanged: {why}\n")));
+    }
+}
+
+#[test]
+fn brackets_and_quotes_may_go_on_further_left() {
+    // As kubectl has it, though YAML 1.2 forbids it.
+    for more in [
+        "    args: [\n      \"a\"\n    ]\n",
+        "    args: [ # none\n    ]\n",
+        "    args: [a,\n   b, 'it''s]',\n\"c]\", don't]\n",
+        "    env: [{name: A,\nvalue: {b: [\n\"é\"\n]}}\n]\n",
+        "    x: \"a\\\"\n b\"\n    y: 'c\n d'\n",
+        "    x: !!str \"a\nb\"\n    y: &a [\n    ]\n",
+        "    x: |\n     [ \"\n    y: [\n    ]\n    z: it's [ # [\n    args:\n    - >-\n      { '\n    - \"d\n e\"\n",
+    ] {
+        let text = format!("apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: c\n{more}");
+        let (out, said) = fine(&["inject"], text.as_bytes());
+        assert_eq!(said, "pod without a name: injected\n", "{text}");
+        assert!(out.ends_with(&format!("  containers:\n  - name: c\n{more}")), "{out}");
+        assert_eq!(fine(&["uninject"], out.as_bytes()).0, text);
+        // Nothing of it is lost where the document is written anew.
+        let shared = text.replace("  containers:", "  ? containers\n  :");
+        let anew = fine(&["inject"], shared.as_bytes());
+        assert!(
+            anew.1.contains("written anew") && fine(&["inject"], anew.0.as_bytes()).0 == anew.0,
+            "{}",
+            anew.1
+        );
+    }
+}
+
+#[test]
+fn empty_lines_at_the_end_of_a_scalar_are_kept() {
+    let spec = "spec:\n  containers:\n  - name: c\n  initContainers:\n  - name: i\n    x: |+\n      a\n\n";
+    let text = format!("apiVersion: v1\nkind: Pod\n{spec}");
+    let (out, _) = fine(&["inject", "--classic-sidecar"], text.as_bytes());
+    assert!(out.contains("x: |+\n      a\n\n") || out.contains("x: \"a\\n\\n\""), "{out}");
+}
+
+#[test]
 fn a_broken_stream_is_told_with_its_line_and_nothing_is_written() {
     for (text, expected) in [
         ("a: [1, 2\nb: 3\n".to_owned(), "stdin:2: "),
@@ -123,6 +215,30 @@ fn aliases_that_explode_are_refused() {
     }
     text.push_str("spec:\n  containers:\n  - {name: c}\n");
     assert!(broken(&["inject"], text.as_bytes()).contains("aliases make this document too large"));
+}
+
+#[test]
+fn merge_keys_that_explode_are_refused() {
+    let head = "apiVersion: v1\nkind: Pod\na0: &a0 {}\n";
+    let rest = |last| format!("spec:\n  <<: *a{last}\n  containers:\n  - {{name: c}}\n");
+    let levels = |last: usize, value: fn(usize) -> String| -> String {
+        (1..=last).map(|level| format!("a{level}: &a{level} {}\n", value(level - 1))).collect()
+    };
+    // 2^40 ways through it.
+    let wide = levels(40, |before| format!("{{<<: [*a{before}, *a{before}]}}"));
+    let said = broken(&["inject"], format!("{head}{wide}{}", rest(40)).as_bytes());
+    assert!(said.contains("aliases make this document too large"), "{said}");
+    for value in [|before| format!("{{<<: *a{before}}}"), |before| format!("[*a{before}]")] {
+        let deep = levels(100_000, value);
+        let said = broken(&["inject"], format!("{head}{deep}{}", rest(100_000)).as_bytes());
+        assert!(said.contains("aliases make this document deeper than 128 levels"), "{said}");
+    }
+    // In each of many pods what is merged is only looked at.
+    let merged = fine(
+        &["inject"],
+        format!("{head}{}{}", levels(100, |before| format!("{{<<: *a{before}}}")), rest(100)).as_bytes(),
+    );
+    assert_eq!(merged.1, "pod without a name: injected\n");
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn visit(tree: &Tree, id: Id, path: Vec<Step>, found: &mut Vec<Object>) {
     let group = version.rsplit_once('/').map_or("", |(group, _)| group);
     let known = KINDS.iter().find(|(name, groups, _)| *name == kind && groups.contains(&group));
     let pod = match known {
-        Some((_, _, place)) => pod(tree, id, path, place).ok_or("it has no pod spec"),
+        Some((_, _, place)) => pod(tree, id, path, place),
         None => Err("it holds no pod"),
     };
     found.push(Object { label, pod });
@@ -93,12 +93,17 @@ fn label(tree: &Tree, id: Id, kind: &str) -> String {
     }
 }
 
-fn pod(tree: &Tree, id: Id, mut path: Vec<Step>, place: &[&'static str]) -> Option<Pod> {
-    let template = place.iter().try_fold(id, |id, key| tree.get(id, key))?;
-    let spec = tree.get(template, "spec")?;
-    tree.get(spec, "containers")?;
+fn pod(tree: &Tree, id: Id, mut path: Vec<Step>, place: &[&'static str]) -> Result<Pod, &'static str> {
+    const NONE: &str = "it has no pod spec";
+    let template = place.iter().try_fold(id, |id, key| tree.get(id, key)).ok_or(NONE)?;
+    let spec = tree.get(template, "spec").ok_or(NONE)?;
+    let containers = tree.get(spec, CONTAINERS).ok_or(NONE)?;
+    let inits = tree.get(spec, INIT_CONTAINERS).filter(|&list| !tree.is_null(list));
+    if [Some(containers), inits].into_iter().flatten().any(|list| !tree.is_list(list)) {
+        return Err("its containers are no list");
+    }
     path.extend(place.iter().chain(&["spec"]).map(|key| Step::Key(key)));
-    Some(Pod { path, template, spec })
+    Ok(Pod { path, template, spec })
 }
 
 impl Pod {
@@ -107,7 +112,9 @@ impl Pod {
         let names: Vec<&str> = self.containers(tree).filter_map(|(_, name)| name).collect();
         let inject =
             self.annotation(tree, "wayside.dev/inject").or(self.annotation(tree, "linkerd.io/inject"));
+        let node = |label| tree.get(self.spec, "nodeSelector").and_then(|labels| tree.get(labels, label));
         let os = tree.get(self.spec, "os").and_then(|os| name(tree, os));
+        let os = os.or_else(|| node("kubernetes.io/os").and_then(|os| tree.text(os)));
         if names.iter().any(|&name| is_ours(Some(name))) {
             Some("it has the sidecar already")
         } else if names.iter().any(|name| OTHERS.contains(name)) {
@@ -148,7 +155,7 @@ impl Pod {
         for prefix in ["wayside.dev", "config.linkerd.io"] {
             let annotation = format!("{prefix}/{setting}");
             let Some((node, text)) = self.annotation(tree, &annotation) else { continue };
-            let mut numbers = Vec::new();
+            let (mut numbers, mut unknown) = (Vec::new(), 0);
             for item in text.split(',').map(str::trim) {
                 if !is_port_name(item) {
                     numbers.push(item);
@@ -157,15 +164,45 @@ impl Pod {
                 let before = numbers.len();
                 numbers.extend(self.ports_named(tree, item));
                 if numbers.len() == before {
+                    unknown += 1;
                     warnings.push(format!(
                         "{annotation}: no container has a port called {item:?}; it is left out"
                     ));
                 }
             }
+            if unknown > 0 && numbers.is_empty() {
+                warnings.push(format!("{annotation}: it names no port, and is as if it were not there"));
+                continue;
+            }
             let broken = |why| Broken { line: tree.line(node), why: format!("{annotation}: {why}") };
             return crate::config::ports(&numbers.join(",")).map(Some).map_err(broken);
         }
         Ok(None)
+    }
+
+    /// What of the pod is in the way of a proxy that runs as `uid` and listens on `ports`.
+    pub(super) fn clashes(&self, tree: &Tree, uid: u32, ports: [u16; 3]) -> Vec<String> {
+        let is = |node: Id, key: &str, number: &str| {
+            tree.get(node, key).and_then(|found| tree.text(found)) == Some(number)
+        };
+        let is_ours = |node: Id| {
+            tree.get(node, "securityContext")
+                .is_some_and(|context| is(context, "runAsUser", &uid.to_string()))
+        };
+        let mut found = Vec::new();
+        if is_ours(self.spec) || self.containers(tree).any(|(container, _)| is_ours(container)) {
+            found.push(format!(
+                "a container runs as user {uid}, as the proxy does: its connections are not redirected; see --proxy-uid"
+            ));
+        }
+        let lists = self.containers(tree).filter_map(|(container, _)| tree.get(container, "ports"));
+        let taken: Vec<Id> = lists.flat_map(|list| tree.items(list)).copied().collect();
+        for (port, option) in ports.into_iter().zip(["--inbound-port", "--outbound-port", "--admin-port"]) {
+            if taken.iter().any(|&node| is(node, "containerPort", &port.to_string())) {
+                found.push(format!("a container has port {port}, as the proxy does; see {option}"));
+            }
+        }
+        found
     }
 
     fn ports_named<'a>(&self, tree: &'a Tree, wanted: &str) -> impl Iterator<Item = &'a str> {

@@ -18,7 +18,7 @@ struct Splice {
 /// The text after all changes. `None` where it cannot be done by splices.
 pub(super) fn rewrite(tree: &Tree, text: &str, changes: &[Change]) -> Option<String> {
     let newline = if text.find('\n').is_some_and(|at| text[..at].ends_with('\r')) { "\r\n" } else { "\n" };
-    let page = Page { tree, text, newline };
+    let page = Page { tree, text, newline, ends: tree.ends() };
     let mut splices = Vec::new();
     for change in changes {
         for edit in &change.edits {
@@ -46,6 +46,8 @@ struct Page<'a> {
     tree: &'a Tree,
     text: &'a str,
     newline: &'static str,
+    /// Where nodes end, in order.
+    ends: Vec<usize>,
 }
 
 impl Page<'_> {
@@ -215,7 +217,8 @@ impl Page<'_> {
 
     /// From the line that starts at `line`, up over comments of the same indentation: they belong to it.
     fn above_comments(&self, mut line: usize, column: usize) -> usize {
-        let floor = self.tree.last_end_before(line);
+        let before = self.ends.partition_point(|&end| end <= line).checked_sub(1);
+        let floor = before.and_then(|at| self.ends.get(at)).copied().unwrap_or(0);
         while line > 0 {
             let above = self.line_start(line - 1);
             let text = self.text.get(above..line).unwrap_or_default();

@@ -157,7 +157,8 @@ fn plan(
         Task::Inject(settings) => match pod.objection(tree) {
             Some(why) => return Ok(Err(why)),
             None => {
-                let mut warnings = Vec::new();
+                let ports = [settings.inbound_port, settings.outbound_port, settings.admin_port];
+                let mut warnings = pod.clashes(tree, settings.uid, ports);
                 let edits = additions(&configured(tree, pod, settings, &mut warnings)?);
                 notes.extend(warnings.iter().map(|warning| format!("{}: warning: {warning}", object.label)));
                 edits

@@ -45,7 +45,7 @@ pub(super) enum Kind {
 }
 
 /// Why a chunk cannot be read, and the line in it, from 1.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Broken {
     pub(super) line: usize,
     pub(super) why: String,
@@ -96,11 +96,23 @@ impl Tree {
 
     /// The node under `key` of a mapping, also by an alias or a merge key: as it is written there.
     pub(super) fn get(&self, map: Id, key: &str) -> Option<Id> {
-        self.own(map, key).map(|(_, value)| value).or_else(|| {
-            let Kind::Map(entries) = &self.node(self.resolve(map)).kind else { return None };
-            let merged = entries.iter().filter(|(key, _)| self.is_merge(*key));
-            merged.flat_map(|&(_, sources)| self.sources(sources)).find_map(|source| self.get(source, key))
-        })
+        let (mut waiting, mut seen) = (vec![map], HashSet::new());
+        while let Some(map) = waiting.pop().map(|map| self.resolve(map)) {
+            if let Some((_, value)) = self.own(map, key) {
+                return Some(value);
+            }
+            if seen.insert(map) {
+                waiting.extend(self.merged(map).into_iter().rev());
+            }
+        }
+        None
+    }
+
+    /// The mappings that are merged into this one; those before win.
+    fn merged(&self, map: Id) -> Vec<Id> {
+        let Kind::Map(entries) = &self.node(map).kind else { return Vec::new() };
+        let merged = entries.iter().filter(|(key, _)| self.is_merge(*key));
+        merged.flat_map(|&(_, sources)| self.sources(sources)).collect()
     }
 
     /// The nodes of a key of this mapping's own, and of its value.
@@ -109,9 +121,11 @@ impl Tree {
         entries.iter().copied().find(|&(found, _)| self.text(found) == Some(key))
     }
 
-    /// Where the last leaf ends that ends at `byte` or before.
-    pub(super) fn last_end_before(&self, byte: usize) -> usize {
-        self.nodes.iter().map(|node| node.end).filter(|&end| end <= byte).max().unwrap_or(0)
+    /// Where nodes end, in order.
+    pub(super) fn ends(&self) -> Vec<usize> {
+        let mut ends: Vec<usize> = self.nodes.iter().map(|node| node.end).collect();
+        ends.sort_unstable();
+        ends
     }
 
     /// A scalar's text.
@@ -128,6 +142,18 @@ impl Tree {
             Kind::Seq(items) => items,
             _ => &[],
         }
+    }
+
+    /// Whether it is a sequence.
+    pub(super) fn is_list(&self, id: Id) -> bool {
+        matches!(self.node(self.resolve(id)).kind, Kind::Seq(_))
+    }
+
+    /// `null` in each of its notations.
+    pub(super) fn is_null(&self, id: Id) -> bool {
+        let null =
+            |scalar: &Scalar| scalar.plain && ["null", "Null", "NULL", "~"].contains(&scalar.text.as_str());
+        matches!(&self.node(self.resolve(id)).kind, Kind::Scalar(scalar) if null(scalar))
     }
 
     /// `<<`, but not `"<<"`.
@@ -153,33 +179,39 @@ impl Tree {
             .map(|(key, _)| key)
     }
 
-    /// What a document means. An error where aliases make it ten times as large as it is written, and for a key that is not
-    /// a scalar.
+    /// What a document means. An error where aliases make it ten times as large as it is written, or deeper than a document
+    /// may be written, and for a key that is not a scalar.
     pub(super) fn value(&self, root: Id) -> Result<Value, Broken> {
-        let mut budget = self.nodes.len().saturating_mul(10).saturating_add(10_000);
-        self.expand(root, &mut budget)
+        let budget = self.nodes.len().saturating_mul(10).saturating_add(10_000);
+        self.expand(root, &mut Room { budget, depth: 0 })
     }
 
-    fn expand(&self, id: Id, budget: &mut usize) -> Result<Value, Broken> {
+    fn expand(&self, id: Id, room: &mut Room) -> Result<Value, Broken> {
         let node = self.node(self.resolve(id));
         let broken = |why: &str| Broken { line: self.line(id), why: why.to_owned() };
-        *budget = budget.checked_sub(1).ok_or_else(|| broken("aliases make this document too large"))?;
         match &node.kind {
-            Kind::Scalar(scalar) => Ok(Value::Scalar(scalar.clone())),
+            Kind::Scalar(scalar) => {
+                room.spend(1).map_err(broken)?;
+                Ok(Value::Scalar(scalar.clone()))
+            }
             Kind::Seq(items) => {
-                let values: Result<_, _> = items.iter().map(|&item| self.expand(item, budget)).collect();
+                room.enter().map_err(broken)?;
+                let values: Result<_, _> = items.iter().map(|&item| self.expand(item, room)).collect();
+                room.depth -= 1;
                 values.map(Value::Seq)
             }
-            Kind::Map(_) => self.entries(id, budget).map(Value::Map),
+            Kind::Map(_) => self.entries(id, room).map(Value::Map),
             Kind::Alias(_) => Err(broken("an alias of an alias")),
         }
     }
 
     /// A mapping's entries, with those merged in at the place of their `<<`.
-    fn entries(&self, map: Id, budget: &mut usize) -> Result<Vec<(Scalar, Value)>, Broken> {
+    fn entries(&self, map: Id, room: &mut Room) -> Result<Vec<(Scalar, Value)>, Broken> {
         let Kind::Map(entries) = &self.node(self.resolve(map)).kind else {
             return Err(Broken { line: self.line(map), why: "\"<<\" merges a mapping only".to_owned() });
         };
+        let broken = |why: &str| Broken { line: self.line(map), why: why.to_owned() };
+        room.enter().map_err(broken)?;
         let mut seen: HashSet<String> = entries
             .iter()
             .filter(|(key, _)| !self.is_merge(*key))
@@ -189,15 +221,40 @@ impl Tree {
         for &(key, value) in entries {
             if self.is_merge(key) {
                 for source in self.sources(value) {
-                    let merged = self.entries(source, budget)?;
+                    let merged = self.entries(source, room)?;
+                    room.spend(merged.len()).map_err(broken)?;
                     found.extend(merged.into_iter().filter(|(key, _)| seen.insert(key.text.clone())));
                 }
             } else if let Kind::Scalar(key) = &self.node(self.resolve(key)).kind {
-                found.push((key.clone(), self.expand(value, budget)?));
+                found.push((key.clone(), self.expand(value, room)?));
             } else {
                 return Err(Broken { line: self.line(key), why: "a key that is not a scalar".to_owned() });
             }
         }
+        room.depth -= 1;
         Ok(found)
+    }
+}
+
+/// What is left for a document to grow by aliases and merge keys.
+struct Room {
+    /// How many more nodes it may have.
+    budget: usize,
+    /// How many collections are open.
+    depth: usize,
+}
+
+impl Room {
+    fn spend(&mut self, nodes: usize) -> Result<(), &'static str> {
+        self.budget = self.budget.checked_sub(nodes).ok_or("aliases make this document too large")?;
+        Ok(())
+    }
+
+    fn enter(&mut self) -> Result<(), &'static str> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err("aliases make this document deeper than 128 levels");
+        }
+        self.spend(1)
     }
 }

@@ -4,12 +4,20 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
+use super::indent;
 use super::tree::{Broken, DEEPEST, Id, Kind, Node, Tree};
 use super::value::Scalar;
 
 /// Reads a chunk. `text` does not start with a byte order mark.
 pub(super) fn read(text: &str) -> Result<Tree, Broken> {
-    let mut reading = Reading::new(text);
+    parse(text, Reading::new(text)).or_else(|broken| {
+        let (moved, bytes) = indent::moved(text).ok_or_else(|| broken.clone())?;
+        parse(&moved, Reading { bytes, ..Reading::new(text) }).map_err(|_| broken)
+    })
+}
+
+/// Reads `text` for `reading`, whose own may have less white space.
+fn parse(text: &str, mut reading: Reading<'_>) -> Result<Tree, Broken> {
     for event in Parser::new_from_str(text) {
         match event {
             Ok((event, span)) => reading.take(event, span)?,
@@ -21,7 +29,7 @@ pub(super) fn read(text: &str) -> Result<Tree, Broken> {
 
 struct Reading<'a> {
     text: &'a str,
-    /// The byte of each character, where there are others than ASCII: the parser counts characters.
+    /// The byte of each character that the parser counts, unless they are the same.
     bytes: Vec<usize>,
     tree: Tree,
     /// The collections that are open, outermost first.
@@ -46,8 +54,12 @@ impl<'a> Reading<'a> {
     }
 
     fn byte(&self, marker: &Marker) -> usize {
-        let byte =
-            if self.text.is_ascii() { Some(marker.index()) } else { self.bytes.get(marker.index()).copied() };
+        // Not `text.is_ascii()` again: that reads the whole text.
+        let byte = if self.bytes.is_empty() {
+            Some(marker.index())
+        } else {
+            self.bytes.get(marker.index()).copied()
+        };
         byte.unwrap_or(self.text.len()).min(self.text.len())
     }
 
@@ -90,7 +102,8 @@ impl<'a> Reading<'a> {
                 node.end = node.start + body.trim_end().len();
             }
             // A last line without its end gives none to the scalar; the parser adds one.
-            if let (Kind::Scalar(scalar), true) = (&mut node.kind, node.end == self.text.len()) {
+            let is_cut = node.end == self.text.len() && !self.text.ends_with('\n');
+            if let (Kind::Scalar(scalar), true) = (&mut node.kind, is_cut) {
                 scalar.text.truncate(scalar.text.trim_end_matches('\n').len());
             }
         }

@@ -1,9 +1,13 @@
-//! Random manifests: what is added is added, nothing else is touched, and all of it comes out again.
+//! Random manifests: what is added is added, nothing else is touched, and all of it comes out again. Large ones: the work grows
+//! as they do.
+
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::commands::inject::Resources;
+use crate::sys::cpu::thread_time;
 
 fn settings(is_classic: bool) -> Settings {
     let resources =
@@ -117,5 +121,47 @@ proptest! {
         prop_assert_eq!(&again.text, &injected.text);
         let undone = change(&injected.text, Task::Uninject).expect("it is right");
         prop_assert_eq!(undone.text, text);
+    }
+}
+
+/// A pod with `n` of something, or `n` pods.
+fn large(form: usize, n: usize) -> String {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - {name: c}\n";
+    let each = |head: &str, write: &dyn Fn(usize) -> String| {
+        format!("{pod}{head}{}", (0..n).map(write).collect::<String>())
+    };
+    match form {
+        0 => each("    env:\n", &|i| format!("    - name: V{i}\n      value: \"é\"\n"))
+            .replace("{name: c}", "name: c"),
+        1 => each("  x:\n", &|_| "  - {a: b}\n".to_owned()),
+        2 => each("  a: &a {b: c}\n  x:\n", &|_| "  - {<<: *a, d: e}\n".to_owned()),
+        3 => each("", &|i| format!("  - {{name: c{i}}}\n")),
+        _ => {
+            let item = pod.replace('\n', "\n  ").replace("containers", "# A remark.\n    containers");
+            format!(
+                "apiVersion: v1\nkind: List\nitems:\n{}",
+                format!("- {}\n", item.trim_end()).repeat(n / 8)
+            )
+        }
+    }
+}
+
+/// The least processor time that it takes, of some tries.
+fn cost(text: &str) -> Duration {
+    let once = || {
+        let start = thread_time();
+        let changed = change(text, Task::Inject(&settings(false))).expect("it is right");
+        assert!(changed.notes.iter().all(|note| note.ends_with(": injected")), "{:?}", changed.notes);
+        thread_time() - start
+    };
+    (0..3).map(|_| once()).min().unwrap_or_default()
+}
+
+#[test]
+fn a_manifest_of_eight_times_the_size_takes_eight_times_the_work() {
+    for form in 0..5 {
+        let [small, large] = [1_000, 8_000].map(|n| cost(&large(form, n)));
+        // What is quadratic takes 64 times as long.
+        assert!(large < small * 24, "{form}: {small:?}, then {large:?}");
     }
 }

@@ -165,3 +165,21 @@ fn nobody_accepts() {
     let wayside = Wayside::start(&["--connect-timeout", "200ms", "--forward", &forward(addr)]);
     expect_own(&wayside, GET, "504", "connect timeout");
 }
+
+/// What it asked before it went is counted, and nobody is answered.
+#[test]
+fn a_client_resets_before_its_server_accepts() {
+    for strict in [None, Some("--http-strict")] {
+        let (_socket, _filling, addr) = full();
+        let forward = forward(addr);
+        let flags = ["--connect-timeout", "200ms", "--forward", &forward];
+        let wayside = Wayside::start(&flags.into_iter().chain(strict).collect::<Vec<_>>());
+        let mut client = wayside.connect(0);
+        client.write_all(GET).expect("to ask");
+        reset(client);
+        let metrics = settled(&wayside);
+        let expected = Counts::from([((String::new(), "client_reset".to_owned()), 1)]);
+        assert_eq!(counted(&metrics), expected, "{strict:?}");
+        assert_eq!(metrics.sum("request_total", &[]), 1.0);
+    }
+}

@@ -1,6 +1,6 @@
 //! The two ways of a lane that do not read into the shared buffer first: only as much as the sink takes, and a pipe.
 
-use super::{BULKY_ABOVE, Fault, Lane, Watcher, is_later};
+use super::{BULKY_ABOVE, BULKY_AFTER, Fault, Lane, Watcher, is_later};
 use crate::base::end::End;
 use crate::flow::transit::Transit;
 use crate::kit::Kit;
@@ -64,7 +64,7 @@ impl Lane {
         watcher: &mut impl Watcher,
     ) -> Result<(), Fault> {
         let Transit::Pipe(pipe) = &mut self.transit else { return Ok(()) };
-        let bulky = match pipe.fill(&source.stream, watcher.unseen()) {
+        let keeps_pipe = match pipe.fill(&source.stream, watcher.unseen()) {
             Ok(0) => {
                 self.ended = true;
                 false
@@ -72,17 +72,20 @@ impl Lane {
             Ok(count) => {
                 self.taken += count as u64;
                 watcher.skipped(count as u64, kit);
-                count >= BULKY_ABOVE
+                let is_bulky = count >= BULKY_ABOVE;
+                if !is_bulky {
+                    // One full read, and it is again.
+                    self.full_reads = BULKY_AFTER - 1;
+                }
+                is_bulky
             }
-            // Nothing there, or urgent data, at which splice(2) stops: only a read tells.
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => false,
+            // Nothing is there, or urgent data, at which splice(2) stops. If that came after epoll told, epoll will tell.
+            Err(error) if is_later(&error, source) => false,
             Err(error) => return Err(Fault::Source(error)),
         };
         self.transit.push(sink, kit).map_err(Fault::Sink)?;
-        if !bulky {
-            self.full_reads = 0;
-        }
-        if self.transit.is_empty() && (self.full_reads == 0 || self.ended) {
+        // Who waits for bytes lets others have the pipe meanwhile.
+        if self.transit.is_empty() && !keeps_pipe {
             self.transit.release(kit);
         }
         Ok(())

@@ -15,7 +15,8 @@ def spread(values):
 def row(load, entry):
     """An entry as a table and the JSON have it."""
     found = {"peer": entry.peer.name, "way": entry.way.name if entry.way else "", "title": entry.title,
-             "splices": bool(entry.way and entry.way.splices), "disturbed": len(entry.disturbed), "filled": False,
+             "splices": bool(entry.way and entry.way.splices), "counts requests": bool(entry.way and entry.way.counts_http),
+             "disturbed": len(entry.disturbed), "filled": False,
              "figures": {}, "samples": entry.samples, "disturbed samples": entry.disturbed, "problem": None}
     if entry.problems:
         found["problem"] = entry.problems[0]
@@ -58,6 +59,8 @@ def rival(rows, against, figure):
         return best(peers, figure)
     if against == "best that copies":
         return best([row for row in peers if not row["splices"]], figure)
+    if against == "best that counts requests":
+        return best([row for row in peers if row["counts requests"]], figure)
     return best([row for row in peers if row["title"] == against], figure)
 
 

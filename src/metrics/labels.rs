@@ -142,6 +142,9 @@ impl Values {
 
     /// The id of `value`; `None` where it finds no place: too long, with control characters, or beyond the cap.
     pub(super) fn id(&mut self, value: &str) -> Option<u16> {
+        if value.is_empty() {
+            return Some(Values::EMPTY);
+        }
         if value.len() > Values::LONGEST {
             return None;
         }

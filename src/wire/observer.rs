@@ -7,7 +7,7 @@ use crate::wire::detect::{DecidedBy, Detector, Protocol, Verdict};
 use crate::wire::event::{Peer, Sink};
 use crate::wire::gate::Gate;
 use crate::wire::means::Means;
-use crate::wire::{h1, h2};
+use crate::wire::{h1, h2, request_line};
 
 /// The watcher of one connection.
 #[derive(Debug, Default)]
@@ -98,6 +98,12 @@ impl Observer {
         sink: &mut dyn Sink,
     ) -> Seen {
         match self {
+            // What the gate and the detection would come to.
+            Observer::Fresh if peer == Peer::Client && request_line::is_whole(bytes) => {
+                let verdict =
+                    Verdict { protocol: Protocol::Http1, decided_by: DecidedBy::Client, hello: None };
+                self.decided(verdict, Undecided::default(), peer, bytes, is_strict, means, sink)
+            }
             Observer::Fresh | Observer::Silent | Observer::Gated(_) if is_strict => {
                 self.guard(peer, bytes, means, sink)
             }

@@ -6,6 +6,8 @@
 //! may hold any byte from 0x80 up (httparse asks for UTF-8 on top; old clients send Latin-1).
 //! Versions other than 1.0 and 1.1 do not exist; a line that claims one is not HTTP/1.
 
+use memchr::memchr;
+
 /// What one look at the next bytes brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
@@ -47,6 +49,30 @@ enum At {
     EndCr,
     /// Not a request line.
     Dead,
+}
+
+/// Whether a client's first bytes begin with a whole request line that begins with a letter: nearly all do. `false` leaves it
+/// open; then [`RequestLine`] tells. It is also what the strict reading of lines takes for HTTP at once.
+pub(super) fn is_whole(bytes: &[u8]) -> bool {
+    let most = bytes.len().min(MAX_LINE as usize);
+    let Some(line) = memchr(b'\n', bytes.get(..most).unwrap_or_default()).and_then(|end| bytes.get(..end))
+    else {
+        return false;
+    };
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let Some(words) = line.strip_suffix(b" HTTP/1.1").or_else(|| line.strip_suffix(b" HTTP/1.0")) else {
+        return false;
+    };
+    let Some((method, target)) = words.iter().position(|&byte| byte == b' ').and_then(|at| {
+        let (method, rest) = words.split_at_checked(at)?;
+        Some((method, rest.get(1..)?))
+    }) else {
+        return false;
+    };
+    method.first().is_some_and(u8::is_ascii_alphabetic)
+        && !target.is_empty()
+        && method.iter().all(|&byte| is_token(byte))
+        && target.iter().all(|&byte| is_target(byte))
 }
 
 /// A request line in passing.
@@ -163,4 +189,50 @@ pub(super) fn is_token(byte: u8) -> bool {
 /// What httparse takes in a request target: anything but controls, space and DEL.
 pub(super) fn is_target(byte: u8) -> bool {
     byte > b' ' && byte != 0x7f
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_whole_at_once_is_so_byte_by_byte() {
+        let cases: [(&[u8], bool); 22] = [
+            (b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", true),
+            (b"GET / HTTP/1.0\n", true),
+            (b"get /\xe4?a=b HTTP/1.1\r\n", true),
+            (b"M-SEARCH * HTTP/1.1\r\n", true),
+            (b"CONNECT h:1 HTTP/1.1\r\n\r\n\x16\x03", true),
+            (b"GET / HTTP/1.1\r", false),
+            (b"GET / HTTP/1.1", false),
+            (b"\r\nGET / HTTP/1.1\r\n", false),
+            (b"1GET / HTTP/1.1\r\n", false),
+            (b"GET  / HTTP/1.1\r\n", false),
+            (b"GET /  HTTP/1.1\r\n", false),
+            (b"GET / a HTTP/1.1\r\n", false),
+            (b"GET HTTP/1.1\r\n", false),
+            (b"GET  HTTP/1.1\r\n", false),
+            (b" / HTTP/1.1\r\n", false),
+            (b"GET /\x01 HTTP/1.1\r\n", false),
+            (b"G(T / HTTP/1.1\r\n", false),
+            (b"GET / HTTP/1.2\r\n", false),
+            (b"GET / HTTP/1.1 \r\n", false),
+            (b"GET / HTTP/1.1\r\r\n", false),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", false),
+            (b"", false),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(is_whole(bytes), expected, "{}", bytes.escape_ascii());
+            let mut line = RequestLine::default();
+            let found = bytes.iter().any(|&byte| line.feed(&[byte]) == Found::Yes);
+            assert!(found || !expected, "{}", bytes.escape_ascii());
+        }
+        // As long as a line may be, and one byte more.
+        for (length, expected) in [(MAX_LINE as usize, true), (MAX_LINE as usize + 1, false)] {
+            let target = "a".repeat(length - "GET / HTTP/1.1\n".len());
+            let line = format!("GET /{target} HTTP/1.1\n");
+            assert_eq!((line.len(), is_whole(line.as_bytes())), (length, expected));
+            assert_eq!(RequestLine::default().feed(line.as_bytes()) == Found::Yes, expected);
+        }
+    }
 }

@@ -95,10 +95,14 @@ pub(super) fn request_line(line: &[u8]) -> Option<(&[u8], &[u8], Version)> {
 
 /// Version and status of a status line.
 pub(super) fn status_line(line: &[u8]) -> Option<(Version, u16)> {
-    let mut parts = line.split(|&byte| byte == b' ');
-    let (version, digits) = (self::version(parts.next()?)?, parts.next()?);
+    let (name, rest) = line.split_at_checked(8)?;
+    let [b' ', digits @ ..] = rest else { return None };
+    let (digits, reason) = digits.split_at_checked(3)?;
+    if !matches!(reason, [] | [b' ', ..]) {
+        return None;
+    }
     let status = super::fields::number(digits).and_then(|status| u16::try_from(status).ok())?;
-    (digits.len() == 3 && status >= 100).then_some((version, status))
+    (status >= 100).then_some((version(name)?, status))
 }
 
 fn version(name: &[u8]) -> Option<Version> {

@@ -330,6 +330,8 @@ pub struct Origin {
     pub label: TargetId,
     /// Set where the connection is not to be inspected.
     pub opaque: Option<crate::wire::detect::Verdict>,
+    /// The target's server is remembered as one that speaks first, and so the connection is not steered.
+    pub is_server_first: bool,
 }
 
 #[cfg(test)]

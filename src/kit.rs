@@ -65,7 +65,7 @@ pub struct Kit {
     pub scratch: Vec<u8>,
     /// What we call ourselves in `Via`.
     pub pseudonym: String,
-    /// Targets whose server spoke before the client: they are dialled at once.
+    /// Targets whose server spoke before the client: they are dialled at once, until one answers a request or it is long ago.
     pub server_first: Recent<SocketAddr>,
     /// One line a second about connections that are turned away.
     pub refusals: Gate,

@@ -26,7 +26,8 @@ fn ledger(version: Version, count: u16) -> impl FnMut() {
     let address = SocketAddr::from(([10, 0, 0, 1], 8080));
     let label = stage.worker.kit().metrics.target(Direction::Outbound, &TargetLabel::Addr(address));
     let (source, target) = (address.into(), Some(address.into()));
-    let connection = Connection { direction: Direction::Outbound, label, source, target };
+    let connection =
+        Connection { direction: Direction::Outbound, label, source, target, is_server_first: false };
     let mut http = Http::default();
     let is_grpc = version == Version::Http2;
     let (method, authority): (&[u8], &[u8]) = (b"GET", b"shop.example.com:8080");

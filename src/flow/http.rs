@@ -22,6 +22,8 @@ pub struct Connection {
     pub source: Address,
     /// The address dialled last.
     pub target: Option<Address>,
+    /// Its target's server is remembered as one that speaks first.
+    pub is_server_first: bool,
 }
 
 /// What a flow keeps of HTTP.
@@ -52,7 +54,10 @@ impl Sink for Counter<'_> {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Request { id, head } => self.request(id, &head),
-            Event::Response { id, status, .. } => self.response(id, status),
+            Event::Response { id, status, .. } => {
+                self.server_answered();
+                self.response(id, status);
+            }
             Event::RequestEnd { id } => self.request_end(id),
             Event::ResponseEnd { id, grpc_status } => self.response_end(id, grpc_status),
             Event::Tunnel { id } => self.count(id, None, ""),
@@ -147,6 +152,13 @@ impl Counter<'_> {
             && table.is_handy()
         {
             self.kit.spare.push(table);
+        }
+    }
+
+    /// The client spoke first, and in HTTP: the target is none whose server speaks first, or no more.
+    fn server_answered(&mut self) {
+        if let Some(target) = self.connection.target.filter(|_| self.connection.is_server_first) {
+            self.kit.server_first.forget(&target.into());
         }
     }
 

@@ -56,6 +56,7 @@ pub struct Account {
     protocol: Protocol,
     decided_by: Option<DecidedBy>,
     connected: bool,
+    is_server_first: bool,
     /// Who ended first, and how.
     first_end: Option<(Side, How)>,
     /// Why there was no upstream, and the status that says so. Most connections have one, so it stands elsewhere.
@@ -80,6 +81,7 @@ impl Account {
             protocol: Protocol::Unknown,
             decided_by: None,
             connected: false,
+            is_server_first: origin.is_server_first,
             first_end: None,
             refused: None,
             reported: [0; 4],
@@ -156,7 +158,13 @@ impl Account {
 
     /// What the ledger of HTTP wants to know of the connection.
     pub fn connection(&self) -> Connection {
-        Connection { direction: self.direction, label: self.label, source: self.source, target: self.target }
+        Connection {
+            direction: self.direction,
+            label: self.label,
+            source: self.source,
+            target: self.target,
+            is_server_first: self.is_server_first,
+        }
     }
 
     /// Remembers the first end of either side.

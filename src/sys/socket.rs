@@ -150,11 +150,6 @@ pub fn is_quiet(stream: &TcpStream) -> bool {
     matches!(stream.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
-/// Whether the peer has ended the connection, and all its bytes were read.
-pub fn is_at_end(stream: &TcpStream) -> bool {
-    stream.peek(&mut [0]).is_ok_and(|count| count == 0)
-}
-
 /// Bytes that the peer has not acknowledged yet.
 pub fn unacknowledged(stream: &TcpStream) -> usize {
     queued(stream, libc::TIOCOUTQ)

@@ -189,14 +189,14 @@ impl Worker {
             None => None,
         };
         let opaque = port.and_then(|port| opaque_by_port(&self.kit.config, direction, port));
-        let is_server_first =
-            matches!(target, Some(Dialable::Addr(addr)) if self.kit.server_first.contains(&addr));
+        let is_server_first = is_steering
+            && matches!(target, Some(Dialable::Addr(addr)) if self.kit.server_first.contains(&addr, self.kit.now));
         let is_steered = target.is_none() || (is_steering && opaque.is_none() && !is_server_first);
         let generation = self.accepting.next_generation();
         let entry = self.flows.vacant_entry();
         let Ok(slot) = u32::try_from(entry.key()) else { return };
         let key = Key { slot, generation };
-        let origin = Origin { direction, source: peer, label, opaque };
+        let origin = Origin { direction, source: peer, label, opaque, is_server_first };
         let next = match target {
             Some(target) if !is_steered => {
                 let mut flow = Flow::new(key, stream, origin, &mut self.kit);

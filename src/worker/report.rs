@@ -132,6 +132,6 @@ impl Subject for View<'_> {
     }
 
     fn server_first(&self, place: usize) -> Option<SocketAddr> {
-        self.kit.server_first.at(place).copied()
+        self.kit.server_first.at(place, self.kit.now).copied()
     }
 }

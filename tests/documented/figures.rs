@@ -97,7 +97,12 @@ const FIGURES: &[(&str, &str, &str)] = &[
         "NAME_PATIENCE: Duration = Duration::from_secs(15);",
     ),
     ("addresses of a set | 256 |", "src/balance.rs", "MOST_ENDPOINTS: usize = 256;"),
-    ("whose server speaks first | 1,024 |", "src/worker/start.rs", "SERVER_FIRST: usize = 1024;"),
+    ("whose server speaks first | 1,024, each for", "src/worker/start.rs", "SERVER_FIRST: usize = 1024;"),
+    (
+        "each for 10 minutes",
+        "src/worker/start.rs",
+        "SERVER_FIRST_LASTS: Duration = Duration::from_secs(600);",
+    ),
     ("a configuration file | 1 MiB", "src/config/file.rs", "LARGEST: u64 = 1 << 20;"),
     ("1,024 routes, 256 backend sets", "src/config/routes.rs", "MOST_ROUTES: usize = 1024;"),
     ("1,024 routes, 256 backend sets", "src/config/routes.rs", "MOST_BACKENDS: usize = 256;"),

@@ -17,7 +17,6 @@ use crate::wire::event::Peer;
 use crate::wire::h1::Reason;
 use crate::wire::observer::Observer;
 use crate::wire::reply;
-use mio::net::TcpStream;
 use std::io::{self, ErrorKind, Read};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -186,13 +185,15 @@ impl SteeredFlow {
         if !upstream.is_connected || !upstream.end.ready.is_readable() || has_held {
             return None;
         }
-        if may_be_http2(&upstream.end.stream) {
+        let mut first = [0; 9];
+        let count = upstream.end.stream.peek(&mut first).unwrap_or_default();
+        let said = first.get(..count).unwrap_or_default();
+        if may_be_http2(said) {
             // It says the same to all; the client's request may go elsewhere all the same.
             return None;
         }
-        // An end is nothing that it says.
-        if !socket::is_at_end(&upstream.end.stream) {
-            kit.server_first.add(upstream.address);
+        if is_greeting(said) {
+            kit.server_first.add(upstream.address, kit.now);
         }
         Some(self.leave(Leave::Relay))
     }
@@ -347,10 +348,19 @@ impl SteeredFlow {
 }
 
 /// Whether what a server has said first is, or may become, the SETTINGS of HTTP/2. It is left there.
-fn may_be_http2(stream: &TcpStream) -> bool {
-    let mut first = [0; 9];
-    let count = stream.peek(&mut first).unwrap_or_default();
+fn may_be_http2(said: &[u8]) -> bool {
     let mut detector = Detector::default();
-    let verdict = detector.server(first.get(..count).unwrap_or_default());
-    count > 0 && verdict.is_none() && detector.opaque().is_none()
+    let verdict = detector.server(said);
+    !said.is_empty() && verdict.is_none() && detector.opaque().is_none()
+}
+
+/// How a server begins that has waited for its client long enough, and waits no more: a status line of HTTP/1, an alert of
+/// TLS.
+const LAST_WORDS: [&[u8]; 2] = [b"HTTP/", b"\x15\x03"];
+
+/// Whether a server that has said this, or more, before the client says it to all. An end is nothing that it says, and of
+/// its last words a part may have come.
+fn is_greeting(said: &[u8]) -> bool {
+    let is_last = |words: &&[u8]| said.iter().zip(*words).all(|(one, other)| one == other);
+    !said.is_empty() && !LAST_WORDS.iter().any(is_last)
 }

@@ -220,6 +220,11 @@ impl Resolver {
         }
     }
 
+    /// The addresses of `id` that were known last, however old; none where there never were any. Begins no lookup.
+    pub fn known(&self, id: NameId) -> &[IpAddr] {
+        self.names.get(id).map_or(&[], Entry::known)
+    }
+
     /// Another number whenever other addresses are known of `id`; their order does not count. 0 as long as none ever were,
     /// and for a name that was forgotten. Begins or renews a lookup where it is due, as [`Resolver::addresses`] does, but
     /// nobody is taken to wait for it: while it goes on, the number and the addresses it stands for stay.

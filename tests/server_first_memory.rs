@@ -158,3 +158,25 @@ fn a_target_that_answers_requests_is_forgotten() {
     assert_eq!(listed(&wayside), NOTHING);
     assert_eq!(get(&wayside), "a");
 }
+
+#[test]
+fn a_target_with_a_name_is_remembered() {
+    let (original, a) = (Server::greeter(GREETING), named("a"));
+    let (wayside, _dir) = routed(&format!("localhost:{}", original.addr().port()), &a);
+    assert_eq!(get(&wayside), "a");
+    let greeted = || {
+        let mut heard = vec![0; GREETING.len()];
+        wayside.connect(0).read_exact(&mut heard).expect("its greeting");
+        assert_eq!(heard, GREETING);
+    };
+    greeted();
+    assert_eq!(listed(&wayside), format!("{{\"server_first\":[\n\"{}\"\n]}}\n", original.addr()));
+    // It is dialled whatever the client says, as one without a name would be.
+    let mut client = wayside.connect(0);
+    client.write_all(GET).expect("to send");
+    let mut heard = vec![0; GREETING.len()];
+    client.read_exact(&mut heard).expect("its greeting");
+    assert_eq!(heard, GREETING);
+    greeted();
+    assert_eq!(a.accepted(), 1);
+}

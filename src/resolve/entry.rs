@@ -105,6 +105,11 @@ impl Entry {
         }
     }
 
+    /// The addresses known last.
+    pub(super) fn known(&self) -> &[IpAddr] {
+        &self.addresses
+    }
+
     /// Counts up whenever the set of addresses changes; their order is the servers' whim.
     pub(super) fn version(&self) -> u32 {
         self.version

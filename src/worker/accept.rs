@@ -7,6 +7,7 @@ use crate::config::Entry;
 use crate::flow::any::AnyFlow;
 use crate::flow::steer::{SteeredFlow, Way};
 use crate::flow::{Flow, Next, Origin};
+use crate::kit::Kit;
 use crate::listener::{Refusal, opaque_by_port};
 use crate::metrics::{Counter, Direction, TargetLabel};
 use crate::resolve::Dialable;
@@ -189,8 +190,7 @@ impl Worker {
             None => None,
         };
         let opaque = port.and_then(|port| opaque_by_port(&self.kit.config, direction, port));
-        let is_server_first = is_steering
-            && matches!(target, Some(Dialable::Addr(addr)) if self.kit.server_first.contains(&addr, self.kit.now));
+        let is_server_first = is_steering && target.is_some_and(|target| self.is_server_first(target));
         let is_steered = target.is_none() || (is_steering && opaque.is_none() && !is_server_first);
         let generation = self.accepting.next_generation();
         let entry = self.flows.vacant_entry();
@@ -214,6 +214,19 @@ impl Worker {
             }
         };
         self.settle(slot, next);
+    }
+
+    /// Whether the server at `target` is remembered as one that speaks before its client; of a name, that at any of the
+    /// addresses known last.
+    fn is_server_first(&mut self, target: Dialable) -> bool {
+        let Kit { server_first, resolver, now, .. } = &mut self.kit;
+        match target {
+            Dialable::Addr(address) => server_first.contains(&address, *now),
+            Dialable::Name(name, port) => {
+                let known = resolver.known(name);
+                known.iter().any(|&ip| server_first.contains(&SocketAddr::new(ip, port), *now))
+            }
+        }
     }
 
     /// Whether the other end of a connection from `peer` to `to` is a socket of ours. While that is open nobody else has

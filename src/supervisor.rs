@@ -148,7 +148,6 @@ impl Supervisor {
     }
 
     fn time_to_wait(&self) -> Option<Duration> {
-        let starting = self.members.iter().filter(|it| it.phase == Phase::Starting);
         let course = match self.course {
             Course::Draining(at) => at,
             Course::Ending(at) => Some(at),
@@ -162,7 +161,7 @@ impl Supervisor {
             self.check.as_ref().map(Check::until),
         ];
         let chairs = self.chairs.iter().filter_map(Chair::refill_at);
-        let next = starting.map(|it| it.since + watch::MOST_START).chain(chairs);
+        let next = self.members.iter().filter_map(Member::ready_by).chain(chairs);
         let next = next.chain(others.into_iter().flatten()).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }

@@ -6,6 +6,7 @@
 mod accept;
 mod drain;
 mod report;
+pub mod room;
 mod start;
 
 pub use self::report::LAST_WORD;

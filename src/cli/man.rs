@@ -7,7 +7,8 @@ use super::outline::{Flag, Outline};
 /// What is no part of the command line, and belongs on the page all the same.
 const END: &str = "\
 .SH SIGNALS
-SIGTERM and SIGINT: stop accepting connections to the application, let what runs end, exit 0. A second one ends at once.
+SIGTERM, SIGINT and SIGQUIT: stop accepting connections to the application, let what runs end, exit 0. A second one ends at once.
+With \\-\\- COMMAND they are passed on to it, SIGUSR1, SIGUSR2, SIGWINCH and SIGALRM too.
 .SH SEE ALSO
 .BR nft (8),
 .BR iptables (8)

@@ -2,6 +2,7 @@
 
 use super::plan::for_children;
 use crate::sys::child::{self, Signal};
+use crate::sys::limits::Descriptors;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::{Child, Command};
@@ -10,14 +11,16 @@ use std::process::{Child, Command};
 #[derive(Debug)]
 pub(super) struct Application {
     command: Vec<OsString>,
+    /// Ours before we raised them: a program that uses select(2) can do with no descriptor above 1,023.
+    descriptors: Descriptors,
     child: Option<Child>,
     code: Option<u8>,
 }
 
 impl Application {
-    /// `None` where there is no command.
-    pub(super) fn of(command: Vec<OsString>) -> Option<Application> {
-        (!command.is_empty()).then_some(Application { command, child: None, code: None })
+    /// To be run within the limits of `descriptors`; `None` where there is no command.
+    pub(super) fn of(command: Vec<OsString>, descriptors: Descriptors) -> Option<Application> {
+        (!command.is_empty()).then_some(Application { command, descriptors, child: None, code: None })
     }
 
     /// Starts it, with our environment and our stdin, stdout and stderr. The error is one line for the user.
@@ -27,6 +30,7 @@ impl Application {
         let mut command = Command::new(program);
         command.args(words);
         for_children(&mut command);
+        self.descriptors.give(&mut command);
         let child = command.spawn();
         self.child = Some(child.map_err(|error| format!("cannot run {}: {error}", program.display()))?);
         Ok(())
@@ -52,7 +56,8 @@ impl Application {
 
     /// Tells it what we were told. What a terminal says, all of the foreground hears.
     pub(super) fn pass_on(&self, signal: Signal) {
-        if signal != Signal::Int || !std::io::stdin().is_terminal() {
+        let is_a_terminals = matches!(signal, Signal::Int | Signal::Quit | Signal::Winch);
+        if !is_a_terminals || !std::io::stdin().is_terminal() {
             self.signal(signal);
         }
     }

@@ -6,13 +6,15 @@ use super::sockets::Sockets;
 use super::{Course, Supervisor};
 use crate::sys::child::Signal;
 use log::{info, warn};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT};
+use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
 use std::time::Duration;
 
 /// How long a worker that was made to end may take for it.
 const LAST_MOMENTS: Duration = Duration::from_secs(2);
 /// The most workers that may still carry connections after their successors have come.
 const MOST_OLD: usize = 32;
+/// What the application is told besides SIGQUIT, and we make nothing of.
+pub(super) const PASSED_ON: &[i32] = &[SIGUSR1, SIGUSR2, SIGWINCH, SIGALRM];
 
 impl Supervisor {
     pub(super) fn take_signals(&mut self) {
@@ -22,6 +24,11 @@ impl Supervisor {
                 (SIGHUP, Course::Serving) => self.reload(),
                 (SIGHUP, Course::Starting) => self.must_reload = true,
                 (SIGHUP, _) => {}
+                (SIGQUIT, _) if self.has_application() => self.pass_on(Signal::Quit),
+                (SIGUSR1, _) => self.pass_on(Signal::Usr1),
+                (SIGUSR2, _) => self.pass_on(Signal::Usr2),
+                (SIGWINCH, _) => self.pass_on(Signal::Winch),
+                (SIGALRM, _) => self.pass_on(Signal::Alrm),
                 (_, Course::Draining(_) | Course::Awaiting) => self.end_now(),
                 (_, Course::Ending(_) | Course::Killed) => {}
                 (signal, Course::Starting | Course::Serving) => {
@@ -29,6 +36,17 @@ impl Supervisor {
                     self.begin_end(signal);
                 }
             }
+        }
+    }
+
+    fn has_application(&self) -> bool {
+        self.application.as_ref().is_some_and(Application::is_running)
+    }
+
+    /// What it makes of it is its own affair: if it ends, so do we.
+    fn pass_on(&self, signal: Signal) {
+        if let Some(application) = &self.application {
+            application.pass_on(signal);
         }
     }
 
@@ -97,9 +115,8 @@ impl Supervisor {
 
     /// Whether nobody is left.
     pub(super) fn is_over(&self) -> bool {
-        let is_running = self.application.as_ref().is_some_and(Application::is_running);
         match self.course {
-            Course::Draining(_) | Course::Ending(_) => self.members.is_empty() && !is_running,
+            Course::Draining(_) | Course::Ending(_) => self.members.is_empty() && !self.has_application(),
             Course::Killed => true,
             _ => false,
         }

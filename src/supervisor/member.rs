@@ -14,8 +14,10 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::process::{Child, ExitStatus};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+/// How long a worker may take until it is ready.
+pub(super) const MOST_START: Duration = Duration::from_secs(30);
 /// The longest last words: far above what the limits of labels allow.
 const MOST_WORDS: u64 = 64 << 20;
 
@@ -115,6 +117,11 @@ impl Member {
 
     pub(super) fn enter(&mut self, phase: Phase) {
         (self.phase, self.since) = (phase, Instant::now());
+    }
+
+    /// When it is killed, unless it gets ready; `None` where it was killed, or has got ready.
+    pub(super) fn ready_by(&self) -> Option<Instant> {
+        (self.phase == Phase::Starting && !self.was_pressed).then(|| self.since + MOST_START)
     }
 
     pub(super) fn signal(&self, signal: Signal) {

@@ -14,6 +14,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
+use std::time::Instant;
 
 /// How a supervisor and its workers understand each other. A program with another number refuses to be a worker of
 /// this one.
@@ -34,16 +35,18 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// `text`: the effective configuration, from which `config` was read, too.
+    /// `text`: the effective configuration, from which `config` was read, too. An address that somebody else has may
+    /// become free until `patient_until`.
     pub(super) fn new(
         generation: u64,
         config: Config,
         text: &str,
         program: Rc<Program>,
         before: &Sockets,
+        patient_until: Instant,
     ) -> Result<Plan, String> {
         let workers = config.workers.unwrap_or_else(cpu::count).max(1);
-        let sockets = before.arrange(&config, workers)?;
+        let sockets = before.arrange(&config, workers, patient_until)?;
         if sockets.is_empty() {
             return Err("nothing to listen on; see wayside run --help".to_owned());
         }

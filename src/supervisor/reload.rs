@@ -119,7 +119,7 @@ impl Supervisor {
         }
         let generation = self.next_generation;
         self.next_generation += 1;
-        let plan = Plan::new(generation, config, text, program, &self.plan.sockets)?;
+        let plan = Plan::new(generation, config, text, program, &self.plan.sockets, self.now)?;
         let workers = plan.workers;
         self.coming = Some(plan);
         (0..workers).try_for_each(|place| self.seat(place, true))

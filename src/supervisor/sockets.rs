@@ -7,9 +7,15 @@ use crate::config::Config;
 use crate::listener::sockets::{Given, Role, Wanted};
 use crate::sys::socket;
 use mio::net::TcpListener;
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How often an address that is taken is tried again.
+const RETRY: Duration = Duration::from_millis(10);
 
 /// The sockets of one listener.
 #[derive(Debug, Clone)]
@@ -44,9 +50,14 @@ impl Sockets {
         Ok(Sockets { listeners })
     }
 
-    /// What `config` wants for so many workers: what is there already, and the rest newly bound. The error is one line for
-    /// the user.
-    pub(super) fn arrange(&self, config: &Config, workers: usize) -> Result<Sockets, String> {
+    /// What `config` wants for so many workers: what is there already, and the rest newly bound. What somebody else has is
+    /// waited for until then. The error is one line for the user.
+    pub(super) fn arrange(
+        &self,
+        config: &Config,
+        workers: usize,
+        patient_until: Instant,
+    ) -> Result<Sockets, String> {
         let mut old: Vec<&Listener> = self.listeners.iter().collect();
         let mut listeners = Vec::new();
         for wanted in Wanted::data(config) {
@@ -56,7 +67,7 @@ impl Sockets {
             let known = old.iter().position(|it| it.wanted == Some(wanted.addr));
             let mut listener = match known {
                 Some(place) => Listener { role: wanted.role, ..old.remove(place).clone() },
-                None => match wanted.open(|addr| self.first(addr))? {
+                None => match wanted.open(|addr| self.first(addr, patient_until))? {
                     Some(socket) => new_listener(&wanted, socket)?,
                     None => continue,
                 },
@@ -75,9 +86,9 @@ impl Sockets {
     }
 
     /// Sharing an address is silent, so it is asked for without that first. Only in the way of ourselves it is shared.
-    fn first(&self, addr: SocketAddr) -> std::io::Result<TcpListener> {
+    fn first(&self, addr: SocketAddr, patient_until: Instant) -> io::Result<TcpListener> {
         if !self.listeners.iter().any(|it| it.addr.port() == addr.port()) {
-            socket::is_free(addr)?;
+            wait_until_free(addr, patient_until)?;
         }
         socket::reserve(addr)
     }
@@ -103,6 +114,18 @@ impl Sockets {
 
     pub(super) fn is_empty(&self) -> bool {
         self.listeners.is_empty()
+    }
+}
+
+/// Blocks, so a supervisor that serves already has no patience.
+fn wait_until_free(addr: SocketAddr, patient_until: Instant) -> io::Result<()> {
+    loop {
+        match socket::is_free(addr) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < patient_until => {
+                sleep(RETRY); // pace: nothing tells that an address is free
+            }
+            outcome => return outcome,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The start: the sockets, the first plan, its workers, and what is said when they are ready.
 
 use super::application::Application;
+use super::leave::PASSED_ON;
 use super::member::Member;
 use super::plan::Plan;
 use super::report::Reports;
@@ -13,22 +14,29 @@ use crate::listener::sockets::{Given, Wanted, announce};
 use crate::metrics::Metrics;
 use crate::metrics::merge::Totals;
 use crate::sys::child::Program;
-use crate::sys::limits;
+use crate::sys::limits::{self, Descriptors};
 use crate::sys::notify::Manager;
 use mio::net::TcpListener;
 use mio::{Interest, Poll};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long an address may be somebody else's at the start: workers of a supervisor that was killed have theirs until
+/// they see it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Supervisor {
     /// Opens the sockets and starts the workers; [`Supervisor::run`] waits for them. The error is one line for the user.
     pub fn start(task: Task, mut given: Given) -> Result<Supervisor, String> {
         let Task { config, text, sources, command } = task;
+        let descriptors = Descriptors::now();
         limits::raise_descriptor_limit();
         let poll = Poll::new().map_err(|error| format!("cannot open an epoll instance: {error}"))?;
-        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGCHLD])
+        // Without an application there is nobody to pass those on to: they do what they do by default.
+        let passed_on = if command.is_empty() { &[][..] } else { PASSED_ON };
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD].iter().chain(passed_on))
             .map_err(|error| format!("cannot catch signals: {error}"))?;
         poll.registry()
             .register(&mut signals, Source::Signal.token(), Interest::READABLE)
@@ -43,7 +51,7 @@ impl Supervisor {
         let admin_addrs = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
         let admin = Admin::new(sockets, poll.registry())
             .map_err(|error| format!("--admin-listen: cannot be watched: {error}"))?;
-        let plan = Plan::new(1, config, &text, program, &handed_over)?;
+        let plan = Plan::new(1, config, &text, program, &handed_over, Instant::now() + PATIENCE)?;
         let mut supervisor = Supervisor {
             poll,
             signals,
@@ -63,7 +71,7 @@ impl Supervisor {
             members: Vec::new(),
             next_number: 0,
             next_generation: 2,
-            application: Application::of(command),
+            application: Application::of(command, descriptors),
             course: Course::Starting,
             now: Instant::now(),
         };

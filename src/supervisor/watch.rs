@@ -1,7 +1,7 @@
 //! Watching over the workers: who has got ready, who has ended, and who is started again, and when.
 
 use super::application::Application;
-use super::member::{Member, Phase};
+use super::member::{MOST_START, Member, Phase};
 use super::reload::Check;
 use super::{Course, Supervisor};
 use crate::metrics::Counter;
@@ -11,8 +11,6 @@ use log::warn;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-/// How long a worker may take until it is ready.
-pub(super) const MOST_START: Duration = Duration::from_secs(30);
 /// How long the place of a worker that ended unasked stays empty at first. It doubles each time.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 /// The longest.
@@ -116,11 +114,11 @@ impl Supervisor {
                 }
             }
         }
-        for member in self.members.iter().filter(|it| it.phase == Phase::Starting) {
-            if member.since + MOST_START <= self.now {
-                warn!("worker {} did not get ready in {MOST_START:?}", member.pid());
-                member.signal(Signal::Kill);
-            }
+        let late = |it: &&mut Member| it.ready_by().is_some_and(|at| at <= self.now);
+        for member in self.members.iter_mut().filter(late) {
+            member.was_pressed = true;
+            warn!("worker {} did not get ready in {MOST_START:?}", member.pid());
+            member.signal(Signal::Kill);
         }
         if self.course == Course::Starting && self.count(self.plan.generation) == self.plan.workers {
             self.open_the_house()?;
@@ -143,6 +141,27 @@ impl Supervisor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::supervisor::Task;
+
+    /// Its kill is seen by SIGCHLD some time later: until then it is neither waited for nor killed again.
+    #[test]
+    fn a_worker_that_does_not_get_ready_is_killed_once() {
+        let lines = ["inbound-listen", "outbound-listen", "admin-listen"].map(|it| format!("{it} = 'off'\n"));
+        let text = lines.concat() + "workers = 2\nforward = '127.0.0.1:0=127.0.0.1:1'\n";
+        let config = crate::supervisor::plan::understand(&text).unwrap();
+        let task = Task { config, text, sources: Default::default(), command: Vec::new() };
+        let mut supervisor = Supervisor::start(task, Default::default()).unwrap();
+        supervisor.members.iter_mut().for_each(|it| it.since -= MOST_START);
+        supervisor.now = Instant::now();
+        assert_eq!(supervisor.time_to_wait(), Some(Duration::ZERO));
+        supervisor.keep_time().unwrap();
+        assert!(
+            supervisor.time_to_wait().is_some_and(|time| !time.is_zero()),
+            "it turns until the kill is seen"
+        );
+        assert_eq!(supervisor.members.iter().filter(|it| it.was_pressed).count(), 2);
+        supervisor.members.iter_mut().for_each(|it| while it.ended().is_none() {});
+    }
 
     #[test]
     fn the_delay_doubles_to_its_bound_and_goes_back_after_a_good_worker() {

@@ -22,6 +22,16 @@ pub enum Signal {
     Hup,
     /// SIGKILL.
     Kill,
+    /// SIGQUIT.
+    Quit,
+    /// SIGUSR1.
+    Usr1,
+    /// SIGUSR2.
+    Usr2,
+    /// SIGWINCH.
+    Winch,
+    /// SIGALRM.
+    Alrm,
 }
 
 /// Sends a signal to a child that was not waited for yet, so that its id is still its own.
@@ -31,6 +41,11 @@ pub fn signal(child: &Child, signal: Signal) {
         Signal::Int => KernelSignal::INT,
         Signal::Hup => KernelSignal::HUP,
         Signal::Kill => KernelSignal::KILL,
+        Signal::Quit => KernelSignal::QUIT,
+        Signal::Usr1 => KernelSignal::USR1,
+        Signal::Usr2 => KernelSignal::USR2,
+        Signal::Winch => KernelSignal::WINCH,
+        Signal::Alrm => KernelSignal::ALARM,
     };
     let _ = kill_process(Pid::from_child(child), signal);
 }

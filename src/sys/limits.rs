@@ -1,6 +1,28 @@
 //! What the process may use, and giving back what it does not.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// The limits of open descriptors, the soft one and the hard one.
+#[derive(Debug, Clone, Copy)]
+pub struct Descriptors(Rlimit);
+
+impl Descriptors {
+    /// Those of this process now.
+    pub fn now() -> Descriptors {
+        Descriptors(getrlimit(Resource::Nofile))
+    }
+
+    /// `command` starts with these, whatever this process has by then.
+    pub fn give(self, command: &mut Command) {
+        let give = move || Ok(setrlimit(Resource::Nofile, self.0)?);
+        // SAFETY: between fork and exec it is one system call, on a copy; nothing is allocated or locked.
+        unsafe {
+            command.pre_exec(give);
+        }
+    }
+}
 
 /// Raises the limit of open descriptors as far as it goes without privilege, and says what it is then.
 pub fn raise_descriptor_limit() -> usize {

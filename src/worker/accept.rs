@@ -13,6 +13,7 @@ use crate::metrics::{Counter, Direction, TargetLabel};
 use crate::resolve::Dialable;
 use crate::sys::{process, socket};
 use crate::worker::Worker;
+use crate::worker::room::Room;
 use log::warn;
 use mio::net::TcpStream;
 use std::io;
@@ -21,16 +22,6 @@ use std::time::Duration;
 
 /// Connections accepted of one listener before the flows that are there get their turn.
 const BUDGET: usize = 64;
-/// Descriptors that are not connections: stdio, epoll, signals, listeners, 32 admin connections, DNS.
-const RESERVE: usize = 64;
-/// One bulky lane in so many descriptors gets a pipe.
-const DESCRIPTORS_PER_PIPE: usize = 32;
-/// The most pipes, whatever the limit of descriptors: they hold 256 KiB of kernel memory each.
-const MOST_PIPES: usize = 512;
-/// One descriptor in so many is for an upstream connection that waits for the next request.
-const DESCRIPTORS_PER_IDLE: usize = 8;
-/// The most of those, whatever the limit of descriptors.
-const MOST_IDLE: usize = 4096;
 /// How long accepting pauses when the system has no descriptor or memory to give.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -50,9 +41,7 @@ pub(super) struct Accepting {
 impl Accepting {
     /// The number of connections that `descriptors` carry, of which the user may want fewer.
     pub(super) fn new(descriptors: usize, wanted: Option<usize>) -> Result<Accepting, String> {
-        let pipes = (descriptors / DESCRIPTORS_PER_PIPE).min(MOST_PIPES);
-        let idle = (descriptors / DESCRIPTORS_PER_IDLE).min(MOST_IDLE);
-        let possible = descriptors.saturating_sub(RESERVE + 2 * pipes + idle) / 2;
+        let Room { connections: possible, pipes, idle } = Room::of(descriptors);
         if possible == 0 {
             return Err(format!(
                 "RLIMIT_NOFILE is {descriptors}, too low to carry a connection; allow at least 256 (ulimit -n 256)"
@@ -62,7 +51,7 @@ impl Accepting {
             warn!(
                 "--max-connections {wanted}: RLIMIT_NOFILE {descriptors} carries {possible}; \
                  going on with {possible}; for more, allow {} descriptors",
-                wanted * 2 + RESERVE + 2 * pipes + idle
+                Room::descriptors_for(wanted)
             );
         }
         let most = wanted.unwrap_or(possible).min(possible);

@@ -13,7 +13,7 @@ const QUEUED: usize = 8192;
 
 impl Worker {
     /// By itself: the first signal begins the drain, a second one ends it. A supervisor says which it means, as
-    /// others may send its workers what they send it: SIGTERM and SIGHUP begin, SIGINT ends.
+    /// others may send its workers what they send it: SIGTERM, SIGQUIT and SIGHUP begin, SIGINT ends.
     pub(super) fn take_signals(&mut self) {
         let is_supervised = self.last_words.is_some();
         for signal in self.signals.pending().collect::<Vec<_>>() {

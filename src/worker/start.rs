@@ -27,7 +27,7 @@ use crate::worker::accept::Accepting;
 use crate::worker::{Post, Worker};
 use mio::net::TcpListener;
 use mio::{Interest, Poll, Registry};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
 use std::collections::VecDeque;
@@ -127,7 +127,8 @@ fn serve(post: Post, admin: &mut Admin, registry: &Registry, now: Instant) -> Re
 }
 
 fn signals(registry: &Registry, is_supervised: bool) -> Result<Signals, String> {
-    let caught: &[i32] = if is_supervised { &[SIGTERM, SIGINT, SIGHUP] } else { &[SIGTERM, SIGINT] };
+    let caught: &[i32] =
+        if is_supervised { &[SIGTERM, SIGINT, SIGQUIT, SIGHUP] } else { &[SIGTERM, SIGINT, SIGQUIT] };
     let mut signals = Signals::new(caught).map_err(|error| format!("cannot catch signals: {error}"))?;
     registry
         .register(&mut signals, Source::Signal.token(), Interest::READABLE)

@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 
 use crate::read::root;
 use crate::support::run_to_end;
+use wayside::worker::room::Room;
 
 /// What the document says, and the line of the code that makes it true.
 const FIGURES: &[(&str, &str, &str)] = &[
     ("| accepted in a row from one listener | 64 |", "src/worker/accept.rs", "BUDGET: usize = 64;"),
-    ("RLIMIT_NOFILE − 64 − 2 a pipe", "src/worker/accept.rs", "RESERVE: usize = 64;"),
+    ("RLIMIT_NOFILE − 64 − 2 a pipe − 1 a kept connection", "src/worker/room.rs", "RESERVE: usize = 64;"),
     ("accepting pauses for 100 ms", "src/worker/accept.rs", "PAUSE: Duration = Duration::from_millis(100);"),
-    ("one for 32 descriptors, 512 at most", "src/worker/accept.rs", "DESCRIPTORS_PER_PIPE: usize = 32;"),
-    ("one for 32 descriptors, 512 at most", "src/worker/accept.rs", "MOST_PIPES: usize = 512;"),
-    ("one for 8 descriptors, 4,096 at most", "src/worker/accept.rs", "DESCRIPTORS_PER_IDLE: usize = 8;"),
-    ("one for 8 descriptors, 4,096 at most", "src/worker/accept.rs", "MOST_IDLE: usize = 4096;"),
+    ("one for 32 descriptors, 512 at most", "src/worker/room.rs", "DESCRIPTORS_PER_PIPE: usize = 32;"),
+    ("one for 32 descriptors, 512 at most", "src/worker/room.rs", "MOST_PIPES: usize = 512;"),
+    ("one for 8 descriptors, 4,096 at most", "src/worker/room.rs", "DESCRIPTORS_PER_IDLE: usize = 8;"),
+    ("one for 8 descriptors, 4,096 at most", "src/worker/room.rs", "MOST_IDLE: usize = 4096;"),
     ("each listener | 4,096, or", "src/sys/socket.rs", "BACKLOG: i32 = 4096;"),
     (
         "| 8 and one in 10 ms; 8,192 for 10 s",
@@ -125,6 +126,36 @@ fn the_bounds_are_those_of_the_code() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_connections_that_a_limit_carries_are_those_of_the_code() {
+    let document = std::fs::read_to_string(root().join("docs/operating.md")).expect("a document");
+    let (_, table) = document.split_once("| hard limit | connections |\n|---|---|\n").expect("the table");
+    let number = |text: &str| text.trim().replace(',', "").parse::<usize>().expect("a number");
+    let rows: Vec<_> = table
+        .lines()
+        .map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "))
+        .map(|(limit, connections)| (number(limit), number(connections)))
+        .collect();
+    assert!(rows.len() >= 4, "{rows:?}");
+    for (limit, connections) in rows {
+        assert_eq!(Room::of(limit).connections, connections, "of {limit} descriptors");
+    }
+}
+
+/// A host whose rules outlive its wayside is cut off.
+#[test]
+fn the_drop_in_takes_its_rules_away_again() {
+    let document = std::fs::read_to_string(root().join("docs/operating.md")).expect("a document");
+    let blocks = document.split("```ini\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let drop_in = blocks.filter(|block| block.contains("wayside init")).collect::<Vec<_>>().concat();
+    for line in [
+        "ExecStartPre=+/usr/local/bin/wayside init --skip-inbound-ports 22\n",
+        "ExecStopPost=+/usr/local/bin/wayside init --delete\n",
+    ] {
+        assert_eq!(drop_in.matches(line).count(), 1, "{line:?} in {drop_in:?}");
+    }
 }
 
 /// Whether a rule redirects, returns, or names a chain: without comments, and with single spaces.

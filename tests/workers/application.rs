@@ -63,6 +63,48 @@ fn a_second_signal_ends_it_too() {
     assert_eq!(wayside.wait(LIMIT).expect("it ends").code(), Some(137));
 }
 
+/// What only it knows the meaning of is passed on, and is no end of ours: a JVM goes on after SIGQUIT, nginx ends by it.
+#[test]
+fn signals_that_are_not_ours_are_passed_on() {
+    let server = http_server();
+    for workers in ["1", "2"] {
+        let script = "for it in USR1 USR2 WINCH ALRM; do trap \"echo told $it >&2\" $it; done; \
+             trap 'echo told QUIT >&2; exit 6' QUIT; echo up >&2; while :; do sleep 0.05; done";
+        let mut wayside = start(workers, &server, script);
+        eventually("it runs", 5 * SECOND, || wayside.stderr().contains("up"));
+        for (signal, name) in [
+            (Signal::USR1, "USR1"),
+            (Signal::USR2, "USR2"),
+            (Signal::WINCH, "WINCH"),
+            (Signal::ALARM, "ALRM"),
+        ] {
+            wayside.signal(signal);
+            let told = format!("told {name}\n");
+            eventually(&told, 5 * SECOND, || wayside.stderr().contains(&told));
+            assert_eq!(wayside.get("/ready").0, 200, "{name}");
+        }
+        wayside.signal(Signal::QUIT);
+        assert_eq!(wayside.wait(LIMIT).expect("it ends").code(), Some(6));
+        assert!(wayside.stderr().contains("told QUIT\n"));
+    }
+}
+
+/// Ours is raised to the hard limit; select(2), for one, takes no descriptor above 1,023.
+#[test]
+fn it_has_the_limit_of_descriptors_that_we_were_given() {
+    if have("prlimit").is_none() {
+        skipped!("no prlimit");
+    }
+    let server = http_server();
+    let forward = format!("127.0.0.1:0={}", server.addr());
+    let mut args = ARGS.to_vec();
+    args.extend(["--forward", &forward, "--", "sh", "-c", "echo \"limits $(ulimit -Sn) $(ulimit -Hn)\" >&2"]);
+    let launch = Launch::new(&args).through(&["prlimit", "--nofile=500:1000"]);
+    let mut wayside = launch.start().expect("it starts");
+    assert_eq!(wayside.wait(LIMIT).expect("it ends").code(), Some(0));
+    assert!(wayside.stderr().contains("limits 500 1000\n"), "{}", wayside.stderr());
+}
+
 /// Process 1 of a container is the parent of every orphan, and must take leave of it.
 #[test]
 fn as_process_1_it_leaves_no_zombie() {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::house::children;
+use super::house::{children, kill};
 use crate::support::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -33,6 +33,48 @@ fn a_drain_waits_for_what_runs_and_ends_with_0() {
     drop(client);
     assert_eq!(wayside.wait(LIMIT).expect("it ends").code(), Some(0));
     assert!(!workers.into_iter().any(is_there), "a worker is left");
+}
+
+/// An image may have `STOPSIGNAL SIGQUIT`; a service manager may tell workers, too.
+#[test]
+fn without_an_application_sigquit_drains_as_sigterm_does() {
+    let server = Server::echo();
+    let forward = format!("127.0.0.1:0={}", server.addr());
+    for workers in ["1", "2"] {
+        let mut wayside = Wayside::start(&["--workers", workers, "--forward", &forward]);
+        let client = wayside.connect(0);
+        ping_pong(&client, 1);
+        let group = children(wayside.pid());
+        wayside.signal(Signal::QUIT);
+        group.into_iter().for_each(|worker| kill(worker, Signal::QUIT));
+        eventually("/ready says 503", SECOND, || wayside.get("/ready").0 == 503);
+        ping_pong(&client, 10);
+        drop(client);
+        assert_eq!(wayside.wait(LIMIT).expect("it ends").code(), Some(0), "{workers}");
+    }
+}
+
+/// The workers of the one that was killed have the address a moment longer.
+#[test]
+fn killed_and_started_again_it_gets_its_address() {
+    let server = Server::echo();
+    let mut wayside = Wayside::start(&["--workers=4", &format!("--forward=127.0.0.1:0={}", server.addr())]);
+    let addr = wayside.addr(0);
+    let again = ["--workers=4", &format!("--forward={addr}={}", server.addr())];
+    for _ in 0..5 {
+        let workers = children(wayside.pid());
+        // One that is late to see that it is alone.
+        kill(workers[0], Signal::STOP);
+        wayside.signal(Signal::KILL);
+        wayside.wait(LIMIT).expect("it ends");
+        wayside = std::thread::scope(|scope| {
+            let next = scope.spawn(|| Wayside::start(&again));
+            std::thread::sleep(SECOND / 10); // pace: the late one
+            kill(workers[0], Signal::CONT);
+            next.join().expect("it starts")
+        });
+        ping_pong(&wayside.connect(0), 1);
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use super::facts::{Facts, Ipv6, Kernel};
 use super::report::Finding;
+use crate::sys::cpu;
+use crate::worker::room::Room;
 
 /// All of them, in the order in which they are told.
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
@@ -29,7 +31,7 @@ fn descriptors(facts: &Facts) -> Finding {
     const NAME: &str = "descriptors";
     /// Below this `run` does not promise to start.
     const LEAST: u64 = 256;
-    /// Below this there is room for 1,700 connections or fewer.
+    /// Below this there is room for 1,632 connections or fewer.
     const FEW: u64 = 4096;
     const WANTED: u64 = 65_536;
     let Some(limit) = facts.limits.descriptors else {
@@ -39,8 +41,9 @@ fn descriptors(facts: &Facts) -> Finding {
         );
     };
     let found = format!("RLIMIT_NOFILE of {} is {limit}; a connection takes two", facts.limits.whose);
-    let needed =
-        facts.config.max_connections.map_or(0, |most| (most as u64).saturating_mul(2).saturating_add(64));
+    let workers = facts.config.workers.unwrap_or_else(cpu::count).max(1);
+    let of_one = facts.config.max_connections.map_or(0, |most| most.div_ceil(workers));
+    let carried = Room::of(usize::try_from(limit).unwrap_or(usize::MAX)).connections;
     let fix = |limit: u64| match facts.proxy.pid {
         Some(pid) => format!(
             "prlimit --pid {pid} --nofile={limit}:{limit}  # and restart; LimitNOFILE={limit} in a unit"
@@ -50,11 +53,11 @@ fn descriptors(facts: &Facts) -> Finding {
     if limit < LEAST {
         return Finding::wrong(NAME, found, fix(WANTED));
     }
-    if limit < needed {
+    if carried < of_one {
         return Finding::warning(
             NAME,
             format!("{found}: too few for --max-connections"),
-            fix(needed.max(WANTED)),
+            fix(WANTED.max(Room::descriptors_for(of_one) as u64)),
         );
     }
     if limit < FEW { Finding::warning(NAME, found, fix(WANTED)) } else { Finding::ok(NAME, found) }

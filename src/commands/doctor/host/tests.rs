@@ -89,9 +89,9 @@ fn descriptors_by_what_is_wanted() {
         (Some(255), None, Wrong),
         (Some(256), None, Warning),
         (Some(4096), None, Ok),
-        (Some(4096), Some(2016), Ok),
-        (Some(4096), Some(2017), Warning),
-        (Some(u64::MAX), Some(usize::MAX), Ok),
+        (Some(4096), Some(1632), Ok),
+        (Some(4096), Some(1633), Warning),
+        (Some(u64::MAX), Some(1 << 24), Ok),
     ] {
         let limits = Limits { descriptors: limit, ..Limits::default() };
         let mut facts = Facts { limits, ..Facts::default() };

@@ -10,6 +10,7 @@ use crate::resolve::{Dialable, NameId};
 use crate::route::BackendId;
 use crate::wire::detect::Verdict;
 use crate::wire::event::{Id, RequestHead};
+use crate::wire::h1::rewrite::Hop;
 use crate::wire::h2::{Acknowledgement, Kept};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -146,8 +147,8 @@ pub struct Traits {
     pub is_http10: bool,
     /// It may be sent again.
     pub is_idempotent: bool,
-    /// It was sent to us as to a proxy.
-    pub is_explicit: bool,
+    /// What we are to it.
+    pub role: Role,
     /// It may go on a connection that was kept, and is here as a whole.
     pub may_reuse: bool,
 }
@@ -156,6 +157,29 @@ impl Traits {
     /// It must not be sent again.
     pub fn is_once(self) -> bool {
         self.purpose == Purpose::Exchange && !self.is_idempotent
+    }
+}
+
+/// What we are to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// Not to be seen: it is on its way to another.
+    #[default]
+    Transparent,
+    /// It came to us by itself, as to a server.
+    Gateway,
+    /// It came to us as to a proxy.
+    Proxy,
+}
+
+impl Role {
+    /// What becomes of the heads; `via` is our name.
+    pub fn hop(self, via: &str) -> Hop<'_> {
+        match self {
+            Role::Transparent => Hop::Shared,
+            Role::Gateway => Hop::Gateway { via },
+            Role::Proxy => Hop::Explicit { via },
+        }
     }
 }
 

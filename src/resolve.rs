@@ -83,6 +83,12 @@ pub enum Answer<'a> {
     Failed(Failure),
 }
 
+/// Whether a client may name this host: it is an address, or a name that can be looked up. For people: it allocates.
+pub fn is_host(host: &str) -> bool {
+    entry::literal(host).is_some()
+        || (host.len() <= names::LONGEST_TEXT && Entry::new(host).failure.is_none())
+}
+
 /// Where a resolver learns how to resolve.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

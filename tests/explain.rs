@@ -161,7 +161,6 @@ fn wrong_use_is_2_and_a_wrong_file_is_1() {
             &["--explain", "http://a/"][..],
             "write \"GET http://host/path\", \"CONNECT host:port\" or \"TLS name\"",
         ),
-        (&["--explain", "GET a.test"], "write \"GET http://host/path\""),
         (&["--explain", ""], "write \"GET http://host/path\""),
         (&["--explain", "GET / HTTP/1.1"], "write \"GET http://host/path\""),
         (&["--explain-header", "a: b"], "--explain <REQUEST>"),

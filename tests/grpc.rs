@@ -244,6 +244,23 @@ fn at_the_drain_timeout_a_long_stream_is_cut() {
     assert!(end.starts_with("result long UNAVAILABLE"), "{end}");
 }
 
+/// It asks nothing before it has SETTINGS: without them it would not learn why.
+#[test]
+fn a_client_that_may_not_use_the_proxy_is_told_so() {
+    if let Err(why) = script("client.py") {
+        skipped!("{why}");
+    }
+    let args = ["--outbound-listen=127.0.0.1:0", "--proxy-clients=192.0.2.1", "--connect-ports=443"];
+    let wayside = Wayside::start(&args);
+    let report = Report::of("refused", wayside.outbound()[0]);
+    let cause = "client not allowed to use this proxy";
+    let expected = ["unary", "server-stream", "client-stream"]
+        .map(|name| format!("result {name} PERMISSION_DENIED '{cause}' 0 []"));
+    assert_eq!(report.results[..3], expected);
+    assert_eq!(report.results[3], format!("result trailing ['{cause}']"));
+    assert_eq!(wayside.metrics().sum("response_total", &[("grpc_status", "7"), ("error", cause)]), 4.0);
+}
+
 #[test]
 fn without_a_server_a_call_is_unavailable_and_says_why() {
     if let Err(why) = script("client.py") {

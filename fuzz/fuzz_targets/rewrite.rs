@@ -42,7 +42,11 @@ fn essence(head: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
 fuzz_target!(|input: &[u8]| {
     let Some((&mark, head)) = input.split_first() else { return };
     let peer = if mark & 1 == 0 { Peer::Client } else { Peer::Server };
-    let hop = if mark & 2 == 0 { Hop::Shared } else { Hop::Explicit { via: "way" } };
+    let hop = match mark & 0x12 {
+        0 => Hop::Shared,
+        0x10 => Hop::Gateway { via: "way" },
+        _ => Hop::Explicit { via: "way" },
+    };
     let after = [After::Keep, After::KeepHttp10, After::Close, After::Keep][usize::from((mark >> 2) & 3)];
     let rewrite = |head: &[u8]| {
         let mut out = Vec::new();
@@ -80,6 +84,7 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(essence(head), essence(&new));
     match hop {
         Hop::Shared => assert_eq!(rewrite(&new), Some(new)),
+        Hop::Gateway { .. } => assert_eq!(is_loop(&new, "way"), peer == Peer::Client || is_loop(head, "way")),
         Hop::Explicit { .. } => {
             assert!(is_loop(&new, "way"));
             if let (Peer::Client, Ok((host, _)), Ok(after)) = (peer, proxied, RequestFacts::of(&new)) {

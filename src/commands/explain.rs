@@ -45,17 +45,12 @@ impl Question {
         match words.as_slice() {
             ["TLS"] => Ok(Question::Tls(String::new())),
             ["TLS", name] => Ok(Question::Tls((*name).to_owned())),
-            ["CONNECT", target] => Ok(Question::request("CONNECT", target)),
-            [method, "*"] => Ok(Question::request(method, "*")),
-            [method, target] if target.starts_with('/') || target.contains("://") => {
-                Ok(Question::request(method, target))
+            // Whatever it is: live traffic is answered, too.
+            &[method, target] => {
+                Ok(Question::Request { method: method.to_owned(), target: target.to_owned() })
             }
             _ => Err("write \"GET http://host/path\", \"CONNECT host:port\" or \"TLS name\"".to_owned()),
         }
-    }
-
-    fn request(method: &str, target: &str) -> Question {
-        Question::Request { method: method.to_owned(), target: target.to_owned() }
     }
 }
 

@@ -42,11 +42,13 @@ impl Failure {
         }
     }
 
-    /// The status for a client of HTTP: 504 where nobody answered in time, 503 where this is the fault of the many.
+    /// The status for a client of HTTP: 504 where nobody answered in time, 503 where this is the fault of the many, 400 where it is
+    /// the client's, which has named what is no host.
     pub fn status(self) -> u16 {
         match self {
             Failure::Timeout => 504,
             Failure::TooManyNames => 503,
+            Failure::BadName => 400,
             _ => 502,
         }
     }

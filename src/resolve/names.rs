@@ -13,7 +13,7 @@ pub(super) const MOST_GUESTS: usize = 1024;
 /// A name whose lookup ended is kept so long at least, as those who waited for it are about to ask again.
 const KEPT: Duration = Duration::from_millis(100);
 /// Bytes of a name's text: 253, and the final dot. Longer ones are not even hashed.
-const LONGEST_TEXT: usize = 254;
+pub(super) const LONGEST_TEXT: usize = 254;
 
 /// A name that the resolver keeps. Where a client's name was forgotten, its id is never another name's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

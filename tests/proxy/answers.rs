@@ -21,16 +21,14 @@ fn after_an_answer_of_ours_the_next_request_works() {
     let origin = Origin::named("a");
     let (_socket, nowhere) = refusing();
     let (_listener, _fillers, silent) = full();
-    let proxy = Proxy::start(&["--connect-timeout=200ms", "--connect-ports=1-65535"]);
+    let proxy = Proxy::start(&["--connect-timeout=200ms"]);
     let addr = origin.addr();
     let mut client = proxy.connect();
-    let cases: [(String, u16, &str); 7] = [
+    let cases: [(String, u16, &str); 5] = [
         ("GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 404, "no route"),
         ("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc".to_owned(), 404, "no route"),
         (get_of(nowhere, "/"), 502, "connection refused"),
-        (format!("CONNECT {nowhere} HTTP/1.1\r\nHost: x\r\n\r\n"), 502, "connection refused"),
         (get_of(silent, "/"), 504, "connect timeout"),
-        (format!("CONNECT {silent} HTTP/1.1\r\nHost: x\r\n\r\n"), 504, "connect timeout"),
         ("GET https://x.test/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 501, "scheme is not http"),
     ];
     for (request, status, cause) in &cases {
@@ -39,7 +37,7 @@ fn after_an_answer_of_ours_the_next_request_works() {
     }
     drop(client);
     assert_eq!(origin.accepted(), 1);
-    proxy.expect_counted(14, &[("200", 7), ("404", 2), ("502", 2), ("504", 2), ("501", 1)]);
+    proxy.expect_counted(10, &[("200", 5), ("404", 2), ("502", 1), ("504", 1), ("501", 1)]);
     proxy.expect_clean();
 }
 
@@ -93,12 +91,11 @@ fn a_body_that_is_still_to_come_ends_the_connection() {
 fn a_port_that_is_not_allowed() {
     let echo = Server::echo();
     let proxy = Proxy::start(&["--connect-ports=443"]);
-    let mut client = proxy.connect();
-    let answer = client.ask(format!("CONNECT {} HTTP/1.1\r\nHost: x\r\n\r\n", echo.addr()));
+    let answer = proxy.ask(format!("CONNECT {} HTTP/1.1\r\nHost: x\r\n\r\n", echo.addr()));
     expect_own(&answer, 403, "port not allowed for CONNECT");
     // Requests may go to any.
     let origin = Origin::named("a");
-    assert_eq!(client.ask(get_of(origin.addr(), "/")).status(), 200);
+    assert_eq!(proxy.ask(get_of(origin.addr(), "/")).status(), 200);
     assert_eq!(echo.accepted(), 0);
 }
 
@@ -186,7 +183,7 @@ fn a_host_that_nobody_knows() {
     for round in 0..2 {
         let answer = client.ask("GET http://unknown.test/ HTTP/1.1\r\nHost: unknown.test\r\n\r\n");
         expect_own(&answer, 502, "no such name");
-        let answer = client.ask("CONNECT unknown.test:443 HTTP/1.1\r\nHost: unknown.test\r\n\r\n");
+        let answer = proxy.ask("CONNECT unknown.test:443 HTTP/1.1\r\nHost: unknown.test\r\n\r\n");
         expect_own(&answer, 502, "no such name");
         let known = format!("GET http://KNOWN.test:{port}/ HTTP/1.1\r\nHost: x\r\n\r\n");
         assert_eq!(client.ask(known).text(), "a:", "{round}");
@@ -279,9 +276,9 @@ fn where_a_request_is_counted_that_is_answered_by_us() {
     assert_eq!(client.ask(get_of(origin.addr(), "/")).status(), 200);
     expect_own(&client.ask("GET /404 HTTP/1.1\r\nHost: x\r\n\r\n"), 404, "no route");
     expect_own(&client.ask(get_of(nowhere, "/502")), 502, "connection refused");
-    expect_own(&client.ask("CONNECT x:444 HTTP/1.1\r\nHost: x\r\n\r\n"), 403, "port not allowed for CONNECT");
     let loops = client.ask(get_of(proxy.addr(), "/508"));
     expect_own(&loops, 508, "loop");
+    expect_own(&client.ask("CONNECT x:444 HTTP/1.1\r\nHost: x\r\n\r\n"), 403, "port not allowed for CONNECT");
     drop(client);
     let of = |target: &str| proxy.sum("request_total", &[("target_addr", target)]);
     assert_eq!(of(&origin.addr().to_string()), 1.0);

@@ -82,6 +82,27 @@ fn a_shared_hop_takes_out_what_is_about_one_connection() {
 }
 
 #[test]
+fn a_gateway_adds_its_via_to_a_request_and_else_does_what_a_shared_hop_does() {
+    let hop = Hop::Gateway { via: "way" };
+    #[rustfmt::skip]
+    requests(hop, &[
+        ("GET / HTTP/1.1|hOST:a", "GET / HTTP/1.1|hOST:a|Via: 1.1 way"),
+        ("GET / HTTP/1.0|Via: 1.1 x|A: b", "GET / HTTP/1.0|Via: 1.1 x|A: b|Via: 1.0 way"),
+        ("GET / HTTP/1.1|Host: a|Connection: close, TE|TE: gzip", "GET / HTTP/1.1|Host: a|Connection: TE|TE: gzip|Via: 1.1 way"),
+        ("GET / HTTP/1.0|Connection: keep-alive", "GET / HTTP/1.0|Connection: keep-alive|Via: 1.0 way"),
+        ("GET / HTTP/1.1|Host: a|Proxy-Authorization: b", "GET / HTTP/1.1|Host: a|Proxy-Authorization: b|Via: 1.1 way"),
+    ]);
+    responses(
+        hop,
+        &[
+            (After::Keep, "HTTP/1.1 200 OK|A: b", "="),
+            (After::Close, "HTTP/1.1 200 OK", "HTTP/1.1 200 OK|Connection: close"),
+            (After::Keep, "HTTP/1.1 101 S|Connection: upgrade, close|Upgrade: x", "="),
+        ],
+    );
+}
+
+#[test]
 fn a_shared_hop_says_to_the_client_what_becomes_of_its_connection() {
     use After::{Close, Keep, KeepHttp10};
     #[rustfmt::skip]

@@ -4,6 +4,7 @@ use super::Field;
 use crate::config::{Config, Entry, Target};
 use crate::listener::opaque_by_port;
 use crate::metrics::Direction;
+use crate::resolve::{self, Failure};
 use crate::route::{Case, Goal, Match, Refusal, Router};
 use crate::wire::event::{Event, Peer};
 use crate::wire::h1::RequestFacts;
@@ -61,6 +62,9 @@ pub(super) fn judge(
         Ok(Goal::Target) | Err((404, _)) => original(),
         Ok(Goal::Host(host, port)) => {
             let host = String::from_utf8_lossy(host);
+            if !resolve::is_host(&host) {
+                return Ruling::Answer((Failure::BadName.status(), Failure::BadName.as_str()));
+            }
             let to = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
             Ruling::NoRoute(no_route(place, &to))
         }

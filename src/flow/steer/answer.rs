@@ -45,16 +45,17 @@ impl SteeredFlow {
         self.answer(fault.status, reason, kit)
     }
 
-    /// Answers the request, and keeps the connection where nothing speaks against it. 200 is for OPTIONS that ask us.
+    /// Answers the request, and keeps the connection where nothing speaks against it. 200 is for OPTIONS that ask us. Behind a
+    /// CONNECT the tunnel's first bytes may have come already: they are not for us.
     pub(super) fn answer(&mut self, status: u16, cause: &'static str, kit: &mut Kit) -> Next {
         count_bad_gateway(status, kit);
         self.commit(kit);
         let sent = self.course.as_mut().and_then(|course| course.upstream.as_mut()?.sent.take());
         self.end_sent(sent, crate::balance::Outcome::Failed, kit);
         self.drop_upstream(kit);
-        let (is_whole, to_head, first) = match &self.observer {
+        let (may_go_on, to_head, first) = match &self.observer {
             Observer::Http1(http) => (
-                http.is_paused(Peer::Client) && http.fault().is_none(),
+                http.is_paused(Peer::Client) && http.fault().is_none() && !http.is_asked_for_tunnel(),
                 http.is_asked_for_head(),
                 http.first(),
             ),
@@ -64,7 +65,7 @@ impl SteeredFlow {
         // A client that has ended asks only what it has asked already.
         let may_ask = !self.up.ended || course.held.len() > course.ready;
         let is_welcome = may_ask && kit.hurry_from.is_none();
-        let is_kept = is_whole && is_welcome && course.traits.keep_alive && !course.traits.is_http10;
+        let is_kept = may_go_on && is_welcome && course.traits.keep_alive && !course.traits.is_http10;
         let answer = match status {
             200 => reply::http1_options(is_kept),
             _ => reply::Http1 { status, cause, to_head, keep_alive: is_kept }.bytes(),

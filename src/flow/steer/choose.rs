@@ -1,7 +1,7 @@
 //! From what was asked to where it goes.
 
 use crate::config::Entry;
-use crate::course::{Choice, Course, Purpose, Traits, Trouble};
+use crate::course::{Choice, Course, Purpose, Role, Traits, Trouble};
 use crate::flow::Next;
 use crate::flow::http::Connection;
 use crate::flow::ledger::Account;
@@ -37,7 +37,12 @@ impl SteeredFlow {
         }
         match aim(course, &self.way, &self.account, is_whole, kit) {
             Ok(()) => self.seek(kit),
-            Err((status, cause)) => self.answer(status, cause, kit),
+            Err((status, cause)) => {
+                if status == 508 {
+                    kit.count(Counter::RefusedLoop(self.account.direction));
+                }
+                self.answer(status, cause, kit)
+            }
         }
     }
 
@@ -110,7 +115,11 @@ fn aim(
         keep_alive: facts.keep_alive && !(is_proxied && facts.version == Version::Http10),
         is_http10: facts.version == Version::Http10,
         is_idempotent: facts::is_idempotent(facts.method),
-        is_explicit: is_proxied,
+        role: match has_target {
+            true => Role::Transparent,
+            false if is_proxied => Role::Proxy,
+            false => Role::Gateway,
+        },
         may_reuse: is_whole && !facts.is_upgrade && !is_connect,
     };
     match (case.judge(&kit.router, &kit.config.connect_ports, &kit.pseudonym)?, way.target) {

@@ -16,7 +16,7 @@ use crate::metrics;
 use crate::sys::socket;
 use crate::wire::event::Peer;
 use crate::wire::h1::facts::{self, ResponseFacts};
-use crate::wire::h1::rewrite::{self, After, Hop, Rewritten};
+use crate::wire::h1::rewrite::{self, After, Rewritten};
 use crate::wire::observer::Observer;
 use std::io::{self, ErrorKind, Read};
 
@@ -73,7 +73,7 @@ impl SteeredFlow {
         let Some(upstream) = upstream else { return Ok(()) };
         let (head, rest) = held.split_at_checked(asked.request).unwrap_or_default();
         let body = rest.get(..ready.saturating_sub(asked.request)).unwrap_or_default();
-        let hop = if traits.is_explicit { Hop::Explicit { via: &kit.pseudonym } } else { Hop::Shared };
+        let hop = traits.role.hop(&kit.pseudonym);
         let mut out = std::mem::take(&mut kit.scratch);
         out.clear();
         // A head that cannot be rewritten was refused before.
@@ -374,10 +374,10 @@ impl SteeredFlow {
             traits if traits.is_http10 => After::KeepHttp10,
             _ => After::Keep,
         };
-        let is_explicit = course.traits.is_explicit;
+        let role = course.traits.role;
         let mut out = std::mem::take(&mut kit.scratch);
         out.clear();
-        let hop = if is_explicit { Hop::Explicit { via: &kit.pseudonym } } else { Hop::Shared };
+        let hop = role.hop(&kit.pseudonym);
         let result = match rewrite::response(head, hop, after, &mut out) {
             Ok(Rewritten::Changed) => self
                 .down

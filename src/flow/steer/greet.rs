@@ -56,25 +56,27 @@ impl SteeredFlow {
     pub(super) fn http2_deadline(&self, course: &Course, kit: &Kit) -> Moment {
         let until = course.since.after(kit.config.detect_timeout);
         match course.greeting {
-            Greeting::None if self.may_be_greeted(kit) => until.min(self.active.plus(GRACE)),
+            Greeting::None if self.may_be_greeted() => until.min(self.active.plus(GRACE)),
             Greeting::None | Greeting::Sent(_) => until,
-            // As one of HTTP/1 between two requests.
-            Greeting::Acknowledged => Moment::NEVER,
+            // As one of HTTP/1 between two requests; but who may not ask has nothing to wait for.
+            Greeting::Acknowledged if self.is_served(kit) => Moment::NEVER,
+            Greeting::Acknowledged => until,
         }
     }
 
     /// It has ended so.
     pub(super) fn http2_expired(&mut self, kit: &mut Kit) -> Next {
         match self.course.as_ref().map(|course| course.greeting) {
-            Some(Greeting::None) if self.may_be_greeted(kit) => self.greet(kit),
+            Some(Greeting::None) if self.may_be_greeted() => self.greet(kit),
             Some(Greeting::Sent(_)) => self.go_away(UNACKNOWLEDGED),
             _ => self.go_away(UNASKED),
         }
     }
 
-    /// Its own SETTINGS have come: what is behind the preface is HTTP/2. Who may not ask at all is not invited to.
-    fn may_be_greeted(&self, kit: &Kit) -> bool {
-        self.is_served(kit) && self.observer.http2().is_some_and(|http| http.has_client_settings())
+    /// Its own SETTINGS have come: what is behind the preface is HTTP/2. Who may not ask at all is greeted, too: its first
+    /// request is what can be told so.
+    fn may_be_greeted(&self) -> bool {
+        self.observer.http2().is_some_and(|http| http.has_client_settings())
     }
 
     fn greet(&mut self, kit: &mut Kit) -> Next {

@@ -256,6 +256,11 @@ impl Observer {
         self.exchanges.first().is_some_and(|(_, asked)| asked.has(Asked::HEAD))
     }
 
+    /// Whether the first open exchange asks for a tunnel by CONNECT, and has no answer yet.
+    pub fn is_asked_for_tunnel(&self) -> bool {
+        self.exchanges.first().is_some_and(|(_, asked)| asked.has(Asked::CONNECT))
+    }
+
     /// Why a message was refused; only where strict. If it was the client's, the responses still open come first.
     pub fn fault(&self) -> Option<Fault> {
         self.fault

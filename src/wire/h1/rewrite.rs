@@ -1,5 +1,7 @@
 //! A whole head in, the head as it goes to the next hop out. What is not changed keeps every byte: case, order and blanks.
 //!
+//! [`Hop::Gateway`] is [`Hop::Shared`] with a `Via` line behind all others of a request.
+//!
 //! | in the head | [`Hop::Shared`] | [`Hop::Explicit`] |
 //! |---|---|---|
 //! | `Connection: close`, `keep-alive` | these options are left out, and the line with the last of them | the field is left out |
@@ -57,6 +59,12 @@ pub const PROTECTED: [&str; 12] = [
 pub enum Hop<'a> {
     /// Not to be seen: only what is about one connection is taken out, as the other is not bound to it.
     Shared,
+    /// As [`Hop::Shared`], but a request came to us by itself, and not on its way to another: so that routes that lead round in
+    /// circles end, it gets a `Via` (RFC 9110, section 7.6.3). A response gets none.
+    Gateway {
+        /// What it calls itself in `Via`: a token.
+        via: &'a str,
+    },
     /// A proxy that the client knows of (RFC 9110, section 7.6).
     Explicit {
         /// What it calls itself in `Via`: a token.
@@ -91,10 +99,9 @@ pub enum Rewritten {
 pub fn request(head: &[u8], hop: Hop<'_>, out: &mut Vec<u8>) -> Result<Rewritten, Refused> {
     let (method, target, version) = request_line(first_line(head).0).ok_or(Refused::Malformed)?;
     match hop {
-        Hop::Shared => {
-            let says = |option| fields(head).any(|field| field.is(b"connection") && field.names(option));
-            let asks = version == Version::Http10 && says(b"keep-alive") && !says(b"close");
-            Ok(shared(head, if asks { KEEP_ALIVE } else { b"" }, false, out))
+        Hop::Shared => Ok(shared(head, asked_option(head, version), false, None, out)),
+        Hop::Gateway { via } => {
+            Ok(shared(head, asked_option(head, version), false, Some((version, via)), out))
         }
         Hop::Explicit { via } => explicit::request(head, (method, target, version), via, out),
     }
@@ -111,8 +118,8 @@ pub fn response(head: &[u8], hop: Hop<'_>, after: After, out: &mut Vec<u8>) -> R
         After::Keep => b"",
     };
     match hop {
-        Hop::Shared if status == 101 => Ok(Rewritten::AsItIs),
-        Hop::Shared => Ok(shared(head, option, true, out)),
+        Hop::Shared | Hop::Gateway { .. } if status == 101 => Ok(Rewritten::AsItIs),
+        Hop::Shared | Hop::Gateway { .. } => Ok(shared(head, option, true, None, out)),
         Hop::Explicit { via } => explicit::response(head, (version, status), option, via, out),
     }
 }
@@ -120,9 +127,21 @@ pub fn response(head: &[u8], hop: Hop<'_>, after: After, out: &mut Vec<u8>) -> R
 const CLOSE: &[u8] = b"close";
 const KEEP_ALIVE: &[u8] = b"keep-alive";
 
+/// The option of a request's `Connection` that its server has to see.
+fn asked_option(head: &[u8], version: Version) -> &'static [u8] {
+    let says = |option| fields(head).any(|field| field.is(b"connection") && field.names(option));
+    if version == Version::Http10 && says(KEEP_ALIVE) && !says(CLOSE) { KEEP_ALIVE } else { b"" }
+}
+
 /// Takes out what is about one connection, but for `option` (one of the two, or empty), which is added if it is missing and
-/// must be there.
-fn shared(head: &[u8], option: &[u8], is_added: bool, out: &mut Vec<u8>) -> Rewritten {
+/// must be there. Adds a `Via` where one is given.
+fn shared(
+    head: &[u8],
+    option: &[u8],
+    is_added: bool,
+    via: Option<(Version, &str)>,
+    out: &mut Vec<u8>,
+) -> Rewritten {
     let mut copier = Copier::new(head, out);
     copier.drop(0, blank(head));
     let mut is_there = option.is_empty() || !is_added;
@@ -140,7 +159,15 @@ fn shared(head: &[u8], option: &[u8], is_added: bool, out: &mut Vec<u8>) -> Rewr
     if !is_there {
         copier.insert(fields_end(head), &[b"Connection: ", option, b"\r\n"]);
     }
+    if let Some((version, via)) = via {
+        add_via(head, version, via, &mut copier);
+    }
     copier.finish()
+}
+
+fn add_via(head: &[u8], version: Version, via: &str, copier: &mut Copier<'_, '_>) {
+    let version: &[u8] = if version == Version::Http10 { b"1.0 " } else { b"1.1 " };
+    copier.insert(fields_end(head), &[b"Via: ", version, via.as_bytes(), b"\r\n"]);
 }
 
 /// Takes `close` and `keep-alive`, but for `kept`, out of a `Connection` line.

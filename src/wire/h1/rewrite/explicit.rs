@@ -4,7 +4,7 @@ use super::super::facts::{self, Refused};
 use super::super::lines::{Field, blank, fields, fields_end, first_line};
 use super::super::parse::absolute;
 use super::copy::Copier;
-use super::{MAX_OPTIONS, PROTECTED, Rewritten, thin};
+use super::{MAX_OPTIONS, PROTECTED, Rewritten, add_via, thin};
 use crate::wire::event::Version;
 
 pub(super) fn request(
@@ -101,11 +101,6 @@ fn forwards(field: &Field<'_>, copier: &mut Copier<'_, '_>) {
         copier.drop(field.start, field.end);
         copier.insert(field.end, &[field.name, b": ", left.to_string().as_bytes(), b"\r\n"]);
     }
-}
-
-fn add_via(head: &[u8], version: Version, via: &str, copier: &mut Copier<'_, '_>) {
-    let version: &[u8] = if version == Version::Http10 { b"1.0 " } else { b"1.1 " };
-    copier.insert(fields_end(head), &[b"Via: ", version, via.as_bytes(), b"\r\n"]);
 }
 
 /// What `Connection` names, and what of it goes on.

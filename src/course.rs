@@ -24,6 +24,8 @@ pub struct Course {
     pub ready: usize,
     /// They have gone to an upstream; what waits of them waits in the lane.
     pub is_sent: bool,
+    /// It had gone to another connection, which ended, and is to go once more.
+    pub is_anew: bool,
     /// When the first of them came.
     pub since: Moment,
     /// What the observer has said.
@@ -243,7 +245,7 @@ impl Course {
     /// Ready for the next request; what lies behind the last one stays.
     pub fn next(&mut self) {
         self.held.drain(..self.ready.min(self.held.len()));
-        (self.ready, self.is_sent) = (0, false);
+        (self.ready, self.is_sent, self.is_anew) = (0, false, false);
         self.asked.clear();
         self.answer.clear();
         (self.is_answered, self.deaf) = (false, None);
@@ -326,7 +328,7 @@ impl Course {
         }
         // A connection that was kept might end in the same way.
         self.traits.may_reuse = false;
-        (self.is_sent, self.deaf) = (false, None);
+        (self.is_sent, self.is_anew, self.deaf) = (false, true, None);
         self.answer.clear();
     }
 

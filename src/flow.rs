@@ -76,6 +76,8 @@ pub enum Stage {
 pub struct Resetting {
     /// The side that is still open.
     side: Side,
+    /// Why all this.
+    ending: Ending,
     /// When to look next.
     next: Moment,
     /// How often it was looked.

@@ -65,6 +65,76 @@ fn by_the_drain_time_out() {
     expect_no_orderly_end(client);
 }
 
+const ASKED: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+/// What a client and its server have said when wayside ends it; the rest is to come.
+const AMID: [[&[u8]; 2]; 5] = [
+    [ASKED, b"HTTP/1.1 200 OK\r\n\r\nhalf"],
+    [ASKED, b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"],
+    [ASKED, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"],
+    // Nobody can tell what is whole here.
+    [b"\0\x01\x02\x03", b"\x04\x05\x06\x07"],
+    [b"", b"220 here\r\n"],
+];
+/// The same, where all of it was said.
+const WHOLE: [[&[u8]; 2]; 2] = [[ASKED, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone"], [b"", b""]];
+
+/// Says both, ends the client's side for the half-close time-out, and asks for the end of what nothing moves on.
+fn give_up(option: &str, said: [&[u8]; 2]) -> (TcpStream, TcpStream, Tunnel) {
+    let tunnel = Tunnel::new(&[option, "400ms"]);
+    let (client, server) = tunnel.pair();
+    for (mut from, mut to, bytes) in [(&client, &server, said[0]), (&server, &client, said[1])] {
+        let mut heard = vec![0; bytes.len()];
+        from.write_all(bytes).and_then(|()| to.read_exact(&mut heard)).expect("both are there");
+    }
+    match option {
+        "--half-close-timeout" => finish(&client),
+        "--drain-timeout" => tunnel.wayside.signal(Signal::TERM),
+        _ => {}
+    }
+    (client, server, tunnel)
+}
+
+const OPTIONS: [&str; 3] = ["--idle-timeout", "--half-close-timeout", "--drain-timeout"];
+
+#[test]
+fn what_wayside_ends_in_the_middle_is_reset_on_both_sides() {
+    for (option, said) in OPTIONS.into_iter().flat_map(|option| AMID.map(|said| (option, said))) {
+        let (client, mut server, _tunnel) = give_up(option, said);
+        expect_reset(&client, LIMIT);
+        let end = server.read(&mut [0]);
+        // It has heard the client's own end.
+        let is_good = if option == "--half-close-timeout" {
+            matches!(end, Ok(0))
+        } else {
+            end.as_ref().is_err_and(is_reset)
+        };
+        assert!(is_good, "{option}, {said:?}: {end:?}");
+    }
+}
+
+#[test]
+fn what_is_whole_ends_in_order() {
+    for (option, said) in OPTIONS.into_iter().flat_map(|option| WHOLE.map(|said| (option, said))) {
+        let (client, server, _tunnel) = give_up(option, said);
+        expect_eof(&client, LIMIT);
+        expect_eof(&server, LIMIT);
+    }
+}
+
+#[test]
+fn a_slow_reader_gets_what_was_sent_before_the_time_out() {
+    let tunnel = Tunnel::new(&["--idle-timeout", "400ms"]);
+    let (mut client, mut server) = tunnel.pair();
+    small_buffers(&client);
+    let sent = vec![7; 150_000];
+    server.write_all(&sent).expect("to send");
+    eventually("it is given up", LIMIT, || tunnel.wayside.connections().contains("resetting"));
+    let mut heard = Vec::new();
+    let end = client.read_to_end(&mut heard);
+    assert!(end.as_ref().is_err_and(is_reset), "{end:?}");
+    assert_eq!(heard.len(), sent.len());
+}
+
 #[test]
 fn what_is_thrown_away_is_not_counted_as_written() {
     let tunnel = Tunnel::new(&[]);

@@ -2,6 +2,8 @@
 
 #[path = "routed/judged.rs"]
 mod judged;
+#[path = "routed/lost.rs"]
+mod lost;
 #[path = "routed/peers.rs"]
 mod peers;
 #[path = "routed/silent.rs"]

@@ -3,7 +3,7 @@
 
 use crate::base::time::Moment;
 use crate::flow::lane::Fault;
-use crate::flow::{Ending, Flow, Next, Side};
+use crate::flow::{Ending, Flow, Next, Side, Stage};
 use crate::kit::Kit;
 use crate::wire::event::Peer;
 use crate::wire::observer::Observer;
@@ -60,6 +60,12 @@ impl Flow {
         // What does not go out now goes nowhere: to wait for it would look like an answer that is cut short.
         let _ = self.down.insert(&last, &mut self.client, kit);
         self.down.discard(kit);
+    }
+
+    /// Whether bytes have passed that may be a part of something: of all but HTTP nobody can tell.
+    pub(super) fn is_amid(&self) -> bool {
+        let is_carrying = matches!(self.stage, Stage::Relaying | Stage::Resetting(_));
+        is_carrying && self.up.taken + self.down.taken > 0 && !self.is_between_messages()
     }
 
     fn is_between_messages(&self) -> bool {

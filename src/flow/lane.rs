@@ -89,6 +89,11 @@ impl Lane {
         !self.transit.is_empty() || self.withheld.is_some() || (self.ended && !self.told)
     }
 
+    /// Whether the sink has been sent the FIN.
+    pub fn is_told(&self) -> bool {
+        self.told
+    }
+
     /// One bounded turn: what waits goes first, then one read of up to 64 KiB (256 KiB through a pipe).
     /// `watcher` sees each byte but those that it says it need not.
     pub fn turn(

@@ -5,6 +5,7 @@ use crate::base::address::Address;
 use crate::base::time::Moment;
 use crate::base::token::Key;
 use crate::flow::http::{Connection, Counter, Http, cut_off};
+use crate::flow::lane::Lane;
 use crate::flow::{Ending, Flow, Origin, Side};
 use crate::kit::Kit;
 use crate::metrics::{Direction, Peer, SeriesId, TargetId};
@@ -340,10 +341,12 @@ impl Flow {
 
     /// The last word on a flow, before its sockets close.
     pub fn close(&mut self, ending: Ending, kit: &mut Kit) {
+        let is_ours =
+            matches!(ending, Ending::Idle | Ending::HalfClosed | Ending::Shutdown) && self.is_amid();
         self.give_up_detection(DecidedBy::Eof, kit);
         self.account.cut_off(&mut self.observer, &mut self.http, kit);
         if ending != Ending::Finished {
-            self.reset_cut_short();
+            self.reset_cut_short(is_ours);
         }
         self.up.discard(kit);
         self.down.discard(kit);
@@ -352,12 +355,13 @@ impl Flow {
         self.account.close(ending, errnos, totals, self.key, kit);
     }
 
-    /// A FIN would say that what came before it was all.
-    fn reset_cut_short(&self) {
-        if self.down.is_cut_short() {
+    /// A FIN would say that what came before it was all; where the end `is_ours`, nobody has said that.
+    fn reset_cut_short(&self, is_ours: bool) {
+        let is_cut = |lane: &Lane| lane.is_cut_short() || (is_ours && !lane.is_told());
+        if is_cut(&self.down) {
             socket::reset(&self.client.stream);
         }
-        if let Some(upstream) = self.upstream.as_ref().filter(|_| self.up.is_cut_short()) {
+        if let Some(upstream) = self.upstream.as_ref().filter(|_| is_cut(&self.up)) {
             socket::reset(&upstream.stream);
         }
     }

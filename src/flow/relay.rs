@@ -200,19 +200,14 @@ impl Flow {
         match from_broken {
             Progress::More => Next::Again,
             Progress::Waits => Next::Wait,
-            Progress::Over => {
-                let (looks, left, until) = (0, usize::MAX, Moment::NEVER);
-                self.stage =
-                    Stage::Resetting(Box::new(Resetting { side: other, next: kit.now, looks, left, until }));
-                self.resetting(kit)
-            }
+            Progress::Over => self.reset_later(other, Ending::Reset, kit),
         }
     }
 
     /// A reset would throw away what the kernel has not delivered yet. A reader may be slow, but not stand still.
     pub(super) fn resetting(&mut self, kit: &mut Kit) -> Next {
         let Stage::Resetting(wait) = &mut self.stage else { return Next::Wait };
-        let Resetting { side, next, looks, left, until } = &mut **wait;
+        let Resetting { side, ending, next, looks, left, until } = &mut **wait;
         let end = match side {
             Side::Client => Some(&self.client),
             Side::Upstream => self.upstream.as_ref(),
@@ -224,7 +219,7 @@ impl Flow {
         }
         if end.ready.is_failed() || *until <= kit.now || unacknowledged == 0 {
             socket::reset(&end.stream);
-            return Next::Close(Ending::Reset);
+            return Next::Close(*ending);
         }
         *next = kit.now.plus((DELIVERY_POLL * (1 << (*looks).min(8))).min(SLOWEST_POLL));
         *looks = looks.saturating_add(1);
@@ -276,11 +271,30 @@ impl Flow {
         }
     }
 
+    /// Nothing moves here, but the client's kernel may still have bytes to deliver, which a reset would throw away.
+    fn go_silently(&mut self, ending: Ending, kit: &mut Kit) -> Next {
+        let is_slow = socket::unacknowledged(&self.client.stream) > 0;
+        if !is_slow || !self.is_amid() || self.down.is_told() || !self.down.transit.is_empty() {
+            return Next::Close(ending);
+        }
+        if let Some(upstream) = self.upstream.as_ref().filter(|_| !self.up.is_told()) {
+            socket::reset(&upstream.stream);
+        }
+        self.reset_later(Side::Client, ending, kit)
+    }
+
+    fn reset_later(&mut self, side: Side, ending: Ending, kit: &mut Kit) -> Next {
+        let (looks, left, until) = (0, usize::MAX, Moment::NEVER);
+        self.stage =
+            Stage::Resetting(Box::new(Resetting { side, ending, next: kit.now, looks, left, until }));
+        self.resetting(kit)
+    }
+
     pub(super) fn relay_expired(&mut self, kit: &mut Kit) -> Next {
         let (quiet, ending) = self.quiet_deadline(kit);
         if quiet <= kit.now {
             self.find_resets_behind_bytes();
-            return Next::Close(ending);
+            return self.go_silently(ending, kit);
         }
         if let Some(next) = self.drain(kit) {
             return next;

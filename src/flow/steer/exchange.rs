@@ -12,6 +12,7 @@ use crate::flow::steer::{Stage, SteeredFlow};
 use crate::flow::watch::Watch;
 use crate::flow::{Next, Side};
 use crate::kit::Kit;
+use crate::metrics;
 use crate::sys::socket;
 use crate::wire::event::Peer;
 use crate::wire::h1::facts::{self, ResponseFacts};
@@ -26,6 +27,9 @@ impl SteeredFlow {
         let Some(course) = &mut self.course else { return Next::Wait };
         if let Some(upstream) = &mut course.upstream {
             upstream.began = kit.now;
+        }
+        if std::mem::take(&mut course.is_anew) {
+            kit.count(metrics::Counter::Retried);
         }
         match course.traits.purpose {
             Purpose::Relay => return self.leave(Leave::Relay),
@@ -148,13 +152,6 @@ impl SteeredFlow {
         if let Some(course) = &mut self.course {
             course.deaf = Some(error);
         }
-    }
-
-    /// Whether the response is over and the request is not.
-    pub(super) fn is_answered_early(&self) -> bool {
-        let Observer::Http1(http) = &self.observer else { return false };
-        let is_cut = self.up.ended && http.first().is_none() && !http.is_over();
-        http.is_answered_early() || (is_cut && self.course.as_ref().is_some_and(|course| course.is_answered))
     }
 
     /// Whether no more of the request can be brought to the upstream.

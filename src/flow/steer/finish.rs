@@ -7,7 +7,6 @@ use crate::flow::steer::leave::Leave;
 use crate::flow::steer::{Stage, SteeredFlow};
 use crate::flow::{Ending, Next, Side};
 use crate::kit::Kit;
-use crate::metrics::Counter;
 use crate::sys::socket;
 use crate::wire::detect::DecidedBy;
 use crate::wire::event::Peer;
@@ -65,6 +64,14 @@ impl SteeredFlow {
         Next::Close(Ending::Finished)
     }
 
+    /// Whether the response is over and the request is not.
+    pub(super) fn is_answered_early(&self) -> bool {
+        let Observer::Http1(http) = &self.observer else { return false };
+        // What the server's own end leaves open was no whole response.
+        let is_cut = self.up.ended && http.first().is_none() && !http.is_over() && !http.is_in_response();
+        http.is_answered_early() || (is_cut && self.course.as_ref().is_some_and(|course| course.is_answered))
+    }
+
     /// The whole response was delivered before the request's end, and the server reads no more.
     pub(super) fn finish_early(&mut self, kit: &mut Kit) -> Next {
         self.drop_upstream(kit);
@@ -90,18 +97,18 @@ impl SteeredFlow {
         if is_reused {
             kit.pool.disappointed(&upstream.lease, kit.now);
         }
-        if may_repeat {
-            // That a kept connection ends is no fault of its server.
-            let outcome = if is_reused { Outcome::Abandoned(Duration::ZERO) } else { Outcome::Failed };
-            self.end_sent(sent, outcome, kit);
-            kit.count(Counter::Retried);
-            return self.send_anew(kit);
-        }
-        self.end_sent(sent, Outcome::Failed, kit);
         let cause = match error {
             None => "server closed the connection",
             Some(_) => "server reset the connection",
         };
+        if may_repeat {
+            // That a kept connection ends is no fault of its server.
+            let outcome = if is_reused { Outcome::Abandoned(Duration::ZERO) } else { Outcome::Failed };
+            self.end_sent(sent, outcome, kit);
+            self.trouble(502, cause);
+            return self.send_anew(kit);
+        }
+        self.end_sent(sent, Outcome::Failed, kit);
         self.answer(502, cause, kit)
     }
 
@@ -130,6 +137,13 @@ impl SteeredFlow {
         self.leave(Leave::Broken)
     }
 
+    /// Whether the response has begun and not ended. An end of the connection would make a whole of a part of it.
+    fn is_amid_answer(&self) -> bool {
+        let is_open = matches!(&self.observer, Observer::Http1(http) if http.first().is_some());
+        let is_answered = self.course.as_ref().is_some_and(|course| course.is_answered);
+        is_open && is_answered && !self.is_answered_early()
+    }
+
     /// Closes the upstream connection.
     pub(super) fn drop_upstream(&mut self, kit: &mut Kit) {
         self.report(kit);
@@ -152,6 +166,7 @@ impl SteeredFlow {
 
     /// The last word on it, before its sockets close.
     pub fn close(&mut self, ending: Ending, kit: &mut Kit) {
+        let is_cut_short = ending != Ending::Finished && (self.down.is_cut_short() || self.is_amid_answer());
         self.commit(kit);
         let connection = self.account.connection();
         let mut counter = http::Counter { http: &mut self.http, asked: None, connection, kit };
@@ -165,7 +180,7 @@ impl SteeredFlow {
         }
         self.drop_upstream(kit);
         self.account.cut_off(&mut self.observer, &mut self.http, kit);
-        if ending != Ending::Finished && self.down.is_cut_short() {
+        if is_cut_short {
             socket::reset(&self.client.stream);
         }
         self.up.discard(kit);

@@ -47,13 +47,12 @@ impl SteeredFlow {
         Next::Close(Ending::HalfClosed)
     }
 
-    /// The response has begun. An end of the connection would make a whole of a part of it.
+    /// The response has begun. The client gets a reset, unless it has all of it.
     fn give_up_answered(&mut self, ending: Ending, kit: &mut Kit) -> Next {
         if self.is_answered_early() && self.down.transit.is_empty() {
             return self.finish_early(kit);
         }
         self.abandon(kit);
-        socket::reset(&self.client.stream);
         Next::Close(ending)
     }
 }

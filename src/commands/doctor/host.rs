@@ -41,11 +41,11 @@ fn descriptors(facts: &Facts) -> Finding {
     let found = format!("RLIMIT_NOFILE of {} is {limit}; a connection takes two", facts.limits.whose);
     let needed =
         facts.config.max_connections.map_or(0, |most| (most as u64).saturating_mul(2).saturating_add(64));
-    let fix = |limit: u64| match facts.proxy.pid {
-        Some(pid) => format!(
-            "prlimit --pid {pid} --nofile={limit}:{limit}  # and restart; LimitNOFILE={limit} in a unit"
-        ),
-        None => format!("ulimit -n {limit}  # LimitNOFILE={limit} in a systemd unit"),
+    // It is read once, at the start, and comes from whoever starts it.
+    let fix = |limit: u64| {
+        format!(
+            "ulimit -n {limit} && wayside run  # as root, once it has ended; in a systemd unit: LimitNOFILE={limit}, then restart it"
+        )
     };
     if limit < LEAST {
         return Finding::wrong(NAME, found, fix(WANTED));

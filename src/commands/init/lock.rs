@@ -20,7 +20,8 @@ pub fn take() -> Result<UnixDatagram> {
     loop {
         match UnixDatagram::bind_addr(&addr) {
             Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < end => {
-                thread::sleep(PAUSE)
+                // pace: a name that is taken tells nobody when it is free.
+                thread::sleep(PAUSE);
             }
             Err(error) if error.kind() == ErrorKind::AddrInUse => {
                 return Err(Error::other(format!("another one has been at it for {} s", LIMIT.as_secs())));

@@ -32,7 +32,7 @@ use std::thread;
 use crate::config::redirect::Redirect;
 use crate::config::{Config, Failure, Loaded, Origin};
 use crate::sys::features;
-use facts::{Facts, Limits, Proxy, Ready};
+use facts::{Facts, Limits, Process, Proxy, Ready};
 use proc::Tree;
 use report::Verdict;
 use rules::Family;
@@ -125,11 +125,13 @@ fn gather(outcome: Result<Loaded, Failure>, ask: &Ask, plan: Redirect) -> Facts 
         (facts.filters, facts.ready) = (filters.join().unwrap_or_default(), ready.join().unwrap_or_default());
     });
     facts.sockets = sockets;
+    recognise(&mut facts, &tree);
     facts.proxy = proxy(&facts, &tree, ask);
     // Who is named to `init` is whom it leaves alone, unless another one is seen to run.
     facts.plan.uid = facts.plan.uid.map(|_| facts.proxy.user);
     facts.limits = limits(&facts, &tree);
     facts.kernel = tree.kernel();
+    facts.kernel.release = features::release();
     (facts.kernel.has_splice, facts.kernel.has_tcp_info) = (features::has_splice(), features::has_tcp_info());
     facts.tested = thread::scope(|scope| {
         let facts = &facts;
@@ -146,12 +148,25 @@ fn ports(config: &Config) -> Vec<u16> {
     lists.iter().flat_map(|listen| &listen.addrs).map(|addr| addr.port()).collect()
 }
 
+/// Whoever answers as wayside on an admin address is wayside, whatever its program is called, and so are its kin.
+fn recognise(facts: &mut Facts, tree: &Tree) {
+    let is_up = |ready: &Ready| matches!(ready, Ready::Yes | Ready::Draining);
+    let is_strange = |owner: &&Process| !owner.is_wayside;
+    let answering = facts.ready.iter().filter(|(_, ready)| is_up(ready)).flat_map(|&(addr, _)| {
+        let owners = process::holders(facts, addr).filter_map(|socket| socket.owner.as_ref());
+        owners.filter(is_strange).filter(move |_| probe::is_wayside(addr))
+    });
+    let known: Vec<Process> = answering.cloned().collect();
+    for owner in facts.sockets.iter_mut().filter_map(|socket| socket.owner.as_mut()) {
+        owner.is_wayside |= known.iter().any(|other| tree.is_kin(owner, other));
+    }
+}
+
 /// The wayside that holds one of our ports; else what is usual.
 fn proxy(facts: &Facts, tree: &Tree, ask: &Ask) -> Proxy {
     let ports = ports(&facts.config);
     let mut held = facts.sockets.iter().filter(|socket| ports.contains(&socket.addr.port()));
-    let is_named = |name: &str| name == process::PROGRAM;
-    let named = held.clone().find(|socket| socket.owner.as_ref().is_some_and(|owner| is_named(&owner.name)));
+    let named = held.clone().find(|socket| socket.owner.as_ref().is_some_and(|owner| owner.is_wayside));
     let is_up = facts.ready.iter().any(|(_, ready)| matches!(ready, Ready::Yes | Ready::Draining));
     let found = named.or_else(|| held.find(|socket| is_up && socket.owner.is_none()));
     let pid = found.and_then(|socket| Some(socket.owner.as_ref()?.pid));

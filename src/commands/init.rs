@@ -4,11 +4,13 @@
 //! |---|---|
 //! | what are the rules? | [`nft`], [`iptables`]: a plan in, text out |
 //! | who takes them, and what is there already? | [`backend`] |
+//! | whose turn is it? | [`lock`] |
 //! | how is a program asked, and what does its error mean? | [`program`] |
 //! | do they work? | [`verify`] |
 
 pub mod backend;
 pub mod iptables;
+pub mod lock;
 pub mod nft;
 pub mod program;
 pub mod verify;
@@ -19,6 +21,7 @@ use crate::sys::stdout::say;
 use backend::{Backend, Choice};
 use program::Failure;
 use std::io::Write as _;
+use std::os::unix::net::UnixDatagram;
 use std::process::ExitCode;
 use verify::Outcome;
 
@@ -40,6 +43,7 @@ pub fn install(plan: &Redirect, manner: Manner) -> ExitCode {
     if manner.print {
         return print(&Backend::to_print(manner.backend).print_load(plan));
     }
+    let turn = turn();
     let loaded = Backend::choose(manner.backend).and_then(|backend| backend.load(plan).map(|()| backend));
     let backend = match loaded {
         Ok(backend) => backend,
@@ -51,6 +55,7 @@ pub fn install(plan: &Redirect, manner: Manner) -> ExitCode {
             tell(&format!("warning: what an earlier run may have left in {} stays: {failure}", other.name()));
         }
     }
+    drop(turn);
     tell_plan(plan, backend);
     if manner.no_verify { ExitCode::SUCCESS } else { report(&verify::verify(plan)) }
 }
@@ -60,6 +65,7 @@ pub fn delete(manner: Manner) -> ExitCode {
     if manner.print {
         return print(&Backend::to_print(manner.backend).print_unload());
     }
+    let _turn = turn();
     let backends = match manner.backend {
         None => Backend::installed(),
         Some(_) => match Backend::choose(manner.backend) {
@@ -68,7 +74,7 @@ pub fn delete(manner: Manner) -> ExitCode {
         },
     };
     if backends.is_empty() {
-        return fail(&Failure::NoProgram("neither nft nor iptables".to_owned()).to_string());
+        return fail(&Failure::NoBackend.to_string());
     }
     let mut code = ExitCode::SUCCESS;
     for backend in backends {
@@ -81,6 +87,12 @@ pub fn delete(manner: Manner) -> ExitCode {
         }
     }
     code
+}
+
+/// Held while rules are read and changed.
+fn turn() -> Option<UnixDatagram> {
+    let warn = |error| tell(&format!("warning: other runs of wayside init may interfere: {error}"));
+    lock::take().map_err(warn).ok()
 }
 
 fn tell_plan(plan: &Redirect, backend: Backend) {

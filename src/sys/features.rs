@@ -6,6 +6,11 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
 use socket2::{Domain, Socket, Type};
 
+/// The kernel's release, as in `6.1.0-18-amd64`; needs no `/proc`.
+pub fn release() -> String {
+    rustix::system::uname().release().to_string_lossy().into_owned()
+}
+
 /// Whether splice(2) is there: asked of an empty pipe, it says that there is nothing yet.
 pub fn has_splice() -> bool {
     let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
@@ -32,6 +37,12 @@ pub fn has_tcp_info() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_release_is_that_of_proc() {
+        let told = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
+        assert_eq!(release(), told.trim());
+    }
 
     #[test]
     fn both_are_there() {

@@ -179,6 +179,35 @@ fn fault_3_another_table_comes_first() {
     said.expect("rules-outbound-ipv4", "wrong", "table ip foo, chain o", "nft delete rule ip foo o handle ");
 }
 
+/// One that takes all and sends it away: no port of this host is named by then.
+#[test]
+fn fault_3_another_table_sends_all_away() {
+    need_rules!();
+    if have("nft").is_none() {
+        skipped!("no nft")
+    }
+    let (here, v4, v6) = ("127.0.0.0/8", "192.0.2.7", "2001:db8::7");
+    let cases = [
+        ("ip", "output", format!("ip daddr != {here} meta l4proto tcp dnat to {v4}"), "rules-outbound-ipv4"),
+        ("ip", "prerouting", format!("meta l4proto tcp dnat to {v4}"), "rules-inbound-ipv4"),
+        ("ip6", "output", format!("ip6 daddr != ::1 meta l4proto tcp dnat to {v6}"), "rules-outbound-ipv6"),
+        ("ip6", "prerouting", format!("meta l4proto tcp dnat to {v6}"), "rules-inbound-ipv6"),
+    ];
+    let patient = Patient::new(&[], &[]).run(&[]);
+    patient.follow("wayside init --no-verify");
+    for (family, hook, rule, name) in cases {
+        let chain = format!("type nat hook {hook} priority -150;");
+        patient.nft(&format!("table {family} foo {{ chain o {{ {chain} {rule}; }}; }}"));
+        let said = patient.look(&[], &[]);
+        assert_eq!(said.bad(), [name], "{}", said.text);
+        let place = format!("table {family} foo, chain o: ");
+        said.expect(name, "wrong", &place, &format!("nft delete rule {family} foo o handle "));
+        patient.follow(said.check(name).fix.as_deref().expect("a fix"));
+        eventually("nothing is bad", LIMIT, || patient.look(&[], &[]).bad().is_empty());
+        patient.nft(&format!("delete table {family} foo"));
+    }
+}
+
 #[test]
 fn fault_4_no_rules_for_ipv6() {
     need_rules!();
@@ -229,7 +258,7 @@ fn fault_7_few_descriptors() {
     let patient = Patient::sidecar().run(&["prlimit", "--nofile=512"]);
     let said = patient.look(&[], &[]);
     assert_eq!(said.bad(), ["descriptors"], "{}", said.text);
-    said.expect("descriptors", "warning", "is 512", "prlimit --pid");
+    said.expect("descriptors", "warning", "is 512", "ulimit -n 65536 && wayside run");
     let said = Patient::sidecar().look(&["prlimit", "--nofile=128"], &[]);
     said.expect("descriptors", "wrong", "this shell is 128", "ulimit -n 65536");
 }

@@ -104,9 +104,18 @@ impl Patient {
     }
 
     /// Starts wayside there with its defaults, as [`WAYSIDE`], through these words.
-    pub(crate) fn run(mut self, through: &[&str]) -> Patient {
+    pub(crate) fn run(self, through: &[&str]) -> Patient {
+        self.run_as("wayside", through)
+    }
+
+    /// The same of a program file of this name.
+    pub(crate) fn run_as(mut self, name: &str, through: &[&str]) -> Patient {
+        let file = self.dir.path().join(name);
+        if !file.exists() {
+            copy_program(program(), &file);
+        }
         let (uid, gid) = (format!("--reuid={WAYSIDE}"), format!("--regid={WAYSIDE}"));
-        let start = format!("shift; exec {} \"$@\"", self.dir.path().join("wayside").display());
+        let start = format!("shift; exec {} \"$@\"", file.display());
         let mut wrapper = self.host.wrapper().to_vec();
         wrapper.extend(through);
         wrapper.extend(["setpriv", &uid, &gid, "--clear-groups", "sh", "-c", &start, "sh"]);

@@ -1,5 +1,8 @@
 //! Options, forms of the answer and exit codes.
 
+use std::io::{Read as _, Write as _};
+
+use crate::patient::*;
 use crate::support::*;
 
 #[test]
@@ -40,6 +43,46 @@ fn an_admin_port_that_never_answers_is_given_up() {
     let began = std::time::Instant::now();
     assert_eq!(run_to_end(&["doctor", "--ready", "--admin-listen", &addr], &[]).code, Some(1));
     assert!(began.elapsed() < std::time::Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+/// Such as one that was put beside the one that it is to replace.
+#[test]
+fn wayside_by_another_name_is_known() {
+    need_rules!();
+    for config in ["", "workers = 2\n"] {
+        let patient = Patient::sidecar();
+        patient.dir.file("wayside.toml", config);
+        let patient = patient.run_as("wayside.new", &[]);
+        let said = patient.look(&[], &[]);
+        assert_eq!(said.bad(), [""; 0], "{config:?}: {}", said.text);
+        for name in ["port-inbound", "port-outbound", "port-admin"] {
+            assert!(said.check(name).found.contains("wayside's (pid "), "{name} in {}", said.text);
+        }
+        // Its limits and its user are looked at, not those of this shell.
+        assert!(said.check("descriptors").found.contains("of wayside (pid "), "{}", said.text);
+        assert!(said.check("uid-exclusion").found.contains("as the running wayside"), "{}", said.text);
+    }
+}
+
+/// As Linkerd's proxy does, on the same port.
+#[test]
+fn another_program_that_is_ready_is_not_wayside() {
+    need_rules!();
+    let patient = Patient::sidecar();
+    let admin = patient.host.listen("127.0.0.1:4191".parse().expect("an address"));
+    std::thread::spawn(move || {
+        while let Ok((mut client, _)) = admin.accept() {
+            let _ = client.read(&mut [0; 1024]);
+            let _ = client.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nready\n");
+        }
+    });
+    let said = patient.look(&[], &[]);
+    said.expect(
+        "port-admin",
+        "wrong",
+        "127.0.0.1:4191 is taken by",
+        &format!("kill {} ", std::process::id()),
+    );
 }
 
 #[test]

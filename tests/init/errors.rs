@@ -146,9 +146,9 @@ fn without_a_program_it_says_what_to_install() {
         "for at in /usr/sbin /usr/local/sbin; do mount -t tmpfs none $at; done; PATH=/none exec \"$@\"";
     let wrapper = [&host.wrapper()[..], &["unshare", "-m", "sh", "-c", hide, "sh"]].concat();
     for (args, name) in [
-        (&["init", "--backend=iptables"][..], "iptables"),
-        (&["init"], "neither nft nor iptables"),
-        (&["init", "--delete"], "neither"),
+        (&["init", "--backend=iptables"][..], "iptables is not installed; "),
+        (&["init"], "neither nft nor iptables is installed; "),
+        (&["init", "--delete"], "neither nft nor iptables is installed; "),
     ] {
         let ended = run_through(&wrapper, args, &[]);
         assert_eq!(ended.code, Some(1), "{}", ended.stderr);

@@ -68,6 +68,34 @@ fn twice_is_once_and_delete_leaves_what_was_there(family: Family) {
     assert_eq!(rules(&host), before);
 }
 
+/// As when two pods of the host's network start, or a unit and a person: what one reads another replaces.
+#[test]
+fn many_at_once_leave_what_one_leaves() {
+    if let Err(why) = Family::V4.packet_filter() {
+        skipped!("{why}")
+    }
+    for backend in backends() {
+        let host = Host::new("host");
+        // Which chain is listed first is who made it.
+        let rules = || {
+            let mut lines: Vec<String> = rules(&host).lines().map(str::to_owned).collect();
+            lines.sort_unstable();
+            lines
+        };
+        let args = ["--backend", backend, "--no-verify"];
+        init(&host, &args);
+        let once = rules();
+        for start in [&["--delete"][..], &args] {
+            init(&host, start);
+            std::thread::scope(|scope| {
+                let runs: Vec<_> = (0..8).map(|_| scope.spawn(|| init(&host, &args))).collect();
+                runs.into_iter().for_each(|run| drop(run.join().expect("init")));
+            });
+            assert_eq!(rules(), once, "{backend}, after {start:?}");
+        }
+    }
+}
+
 /// Of a host on which nothing was tracked so far; then its rules come and go.
 fn connections_from_before_go_on(family: Family) {
     for backend in backends() {

@@ -89,6 +89,8 @@ pub(super) struct Listening {
 pub(super) struct Process {
     pub(super) pid: u32,
     pub(super) name: String,
+    /// By its name, or by what it answers.
+    pub(super) is_wayside: bool,
 }
 
 /// Settings of the kernel; `None` where there is no such file.

@@ -44,11 +44,11 @@ fn descriptors(facts: &Facts) -> Finding {
     let workers = facts.config.workers.unwrap_or_else(cpu::count).max(1);
     let of_one = facts.config.max_connections.map_or(0, |most| most.div_ceil(workers));
     let carried = Room::of(usize::try_from(limit).unwrap_or(usize::MAX)).connections;
-    let fix = |limit: u64| match facts.proxy.pid {
-        Some(pid) => format!(
-            "prlimit --pid {pid} --nofile={limit}:{limit}  # and restart; LimitNOFILE={limit} in a unit"
-        ),
-        None => format!("ulimit -n {limit}  # LimitNOFILE={limit} in a systemd unit"),
+    // It is read once, at the start, and comes from whoever starts it.
+    let fix = |limit: u64| {
+        format!(
+            "ulimit -n {limit} && wayside run  # as root, once it has ended; in a systemd unit: LimitNOFILE={limit}, then restart it"
+        )
     };
     if limit < LEAST {
         return Finding::wrong(NAME, found, fix(WANTED));

@@ -28,6 +28,12 @@ pub(super) fn ready(addr: SocketAddr) -> Ready {
     }
 }
 
+/// Whether the index there is that of wayside's admin server. Others answer to `/ready` as well.
+pub(super) fn is_wayside(addr: SocketAddr) -> bool {
+    let answer = get(addr, "/").unwrap_or_default();
+    answer.0 == 200 && answer.1.contains("\r\n\r\nwayside\n")
+}
+
 /// Whether a limit ended it. A read with one ends with EAGAIN.
 fn is_late(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::facts::{Ipv6, Kernel, Listening, Process};
+use super::process::PROGRAM;
 
 /// A host of very many processes is not searched for longer.
 const MOST_SEARCH: Duration = Duration::from_secs(1);
@@ -28,7 +29,7 @@ impl Tree {
         self.number(&format!("proc/sys/net/{setting}"))
     }
 
-    /// All but what must be tried.
+    /// All but its release and what must be tried.
     pub(super) fn kernel(&self) -> Kernel {
         let range = self.text("proc/sys/net/ipv4/ip_local_port_range");
         let range = range.and_then(|text| {
@@ -36,9 +37,6 @@ impl Tree {
             Some((numbers.next()?, numbers.next()?))
         });
         Kernel {
-            release: self.text("proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
-            has_splice: false,
-            has_tcp_info: false,
             somaxconn: self.net("core/somaxconn"),
             syn_backlog: self.net("ipv4/tcp_max_syn_backlog"),
             syncookies: self.net("ipv4/tcp_syncookies"),
@@ -47,6 +45,7 @@ impl Tree {
             conntrack_count: self.net("netfilter/nf_conntrack_count"),
             close_wait: self.net("netfilter/nf_conntrack_tcp_timeout_close_wait"),
             ipv6: self.ipv6(),
+            ..Kernel::default()
         }
     }
 
@@ -91,7 +90,8 @@ impl Tree {
                     continue;
                 };
                 let name = self.text(&format!("proc/{pid}/comm")).unwrap_or_default().trim().to_owned();
-                socket.owner = Some(Process { pid, name });
+                let is_wayside = name == PROGRAM;
+                socket.owner = Some(Process { pid, name, is_wayside });
             }
         }
     }
@@ -109,8 +109,20 @@ impl Tree {
 
     /// The real group of a process.
     pub(super) fn group(&self, pid: u32) -> Option<u32> {
+        self.status(pid, "Gid:")
+    }
+
+    /// Whether one of them is the other, or started it and is called the same: a supervisor and its workers.
+    pub(super) fn is_kin(&self, one: &Process, other: &Process) -> bool {
+        let is_child = |child: u32, parent: u32| self.status(child, "PPid:") == Some(parent);
+        one.pid == other.pid
+            || one.name == other.name && (is_child(one.pid, other.pid) || is_child(other.pid, one.pid))
+    }
+
+    /// The first number of a line of `/proc/PID/status`.
+    fn status(&self, pid: u32, key: &str) -> Option<u32> {
         let text = self.text(&format!("proc/{pid}/status"))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("Gid:"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
         line.split_whitespace().next()?.parse().ok()
     }
 

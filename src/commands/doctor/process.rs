@@ -8,7 +8,7 @@ use super::redirection::has_rules;
 use super::report::Finding;
 use crate::config::Listen;
 
-/// How the program's process is called.
+/// How the program's process is called, unless its file was given another name.
 pub(super) const PROGRAM: &str = "wayside";
 
 /// All of them, in the order in which they are told.
@@ -88,7 +88,7 @@ fn ports(facts: &Facts, name: &'static str, flag: &str, listen: &Listen) -> Find
     };
     let others =
         || listen.addrs.iter().flat_map(|&addr| holders(facts, addr).map(move |socket| (addr, socket)));
-    let taken = others().find(|(_, socket)| matches!(&socket.owner, Some(owner) if owner.name != PROGRAM));
+    let taken = others().find(|(_, socket)| matches!(&socket.owner, Some(owner) if !owner.is_wayside));
     if let Some((addr, Listening { user, owner: Some(owner), .. })) = taken {
         let found = format!("{addr} is taken by {} (pid {}, uid {user})", owner.name, owner.pid);
         let free = SocketAddr::new(addr.ip(), addr.port().wrapping_add(10_000).max(1024));

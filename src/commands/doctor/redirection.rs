@@ -103,6 +103,11 @@ fn rules(facts: &Facts, hook: Hook, family: Family) -> Finding {
         let found = format!("{what} {family} goes to port {port}; wayside listens on {wanted} ({by})");
         return Finding::wrong(name, found, init_instead_of(facts, other));
     }
+    // One that takes some only lets the others come to the end.
+    if let [other @ Outcome { end: End::Elsewhere, by: Some(by), .. }] = outcomes.as_slice() {
+        let found = format!("{what} {} goes elsewhere, all of it: {by}", family.as_str());
+        return Finding::wrong(name, found, init_instead_of(facts, Some(other)));
+    }
     missing(facts, hook, family, name, what)
 }
 

@@ -63,7 +63,7 @@ impl Backend {
         let variant = |variant| there(Backend::Iptables(variant, variant.suffix()));
         let any = || plain().or_else(|| variant(Variant::Nft)).or_else(|| variant(Variant::Legacy));
         let (found, name) = match choice {
-            None => (there(Backend::Nft).or_else(any), "neither nft nor iptables"),
+            None => return there(Backend::Nft).or_else(any).ok_or(Failure::NoBackend),
             Some(Choice::Nft) => (there(Backend::Nft), "nft"),
             Some(Choice::Iptables) => (any(), "iptables"),
             Some(Choice::Variant(kind)) => (variant(kind), Backend::Iptables(kind, kind.suffix()).name()),

@@ -11,6 +11,8 @@ use std::process::{Command, Output, Stdio};
 pub enum Failure {
     /// The program is not there.
     NoProgram(String),
+    /// No packet filter's program is there.
+    NoBackend,
     /// We may not.
     NotPermitted(String),
     /// The kernel cannot.
@@ -19,14 +21,14 @@ pub enum Failure {
     Other(String),
 }
 
+const INSTALL: &str =
+    "install nftables (or iptables), or load the rules that `wayside init --print` prints from where it is";
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::NoProgram(what) => write!(
-                f,
-                "{what} is not installed; install nftables (or iptables), or load the rules that `wayside init --print` \
-                 prints from where it is"
-            ),
+            Failure::NoProgram(what) => write!(f, "{what} is not installed; {INSTALL}"),
+            Failure::NoBackend => write!(f, "neither nft nor iptables is installed; {INSTALL}"),
             Failure::NotPermitted(said) => write!(
                 f,
                 "not permitted: {said}; it takes CAP_NET_ADMIN: run it as root, or add NET_ADMIN to the container's capabilities"

@@ -11,7 +11,7 @@ fn addr(text: &str) -> SocketAddr {
 
 #[test]
 fn who_has_the_port() {
-    let owner = |name: &str| Some(Process { pid: 7, name: name.to_owned() });
+    let owner = |name: &str| Some(Process { pid: 7, name: name.to_owned(), is_wayside: name == PROGRAM });
     let cases: [(&str, Option<Process>, bool, Verdict, &str); 9] = [
         ("127.0.0.1:80", owner("nc"), false, Ok, "is free"),
         ("127.0.0.1:4140", owner("nc"), false, Wrong, "taken by nc (pid 7, uid 5)"),

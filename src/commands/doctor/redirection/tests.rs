@@ -49,6 +49,26 @@ fn which_rules_are_there() {
     }
 }
 
+/// Then no rule after it is ever asked, and none is said to be missing.
+#[test]
+fn a_rule_that_sends_all_elsewhere_is_named() {
+    let away =
+        |chain: &str, more: &str| format!("-A {chain} {more}-p tcp -j DNAT --to-destination 192.0.2.7\n");
+    let (out, inward) = (away("OUTPUT", "! -d 127.0.0.0/8 "), away("PREROUTING", ""));
+    let facts = host(Keeper::Nft, &[&out, OWN, OUT, &inward, IN], &[OWN, OUT, IN]);
+    for (hook, chain) in [(Hook::Output, "OUTPUT"), (Hook::Prerouting, "PREROUTING")] {
+        let finding = rules(&facts, hook, Family::V4);
+        assert_eq!(finding.verdict, Wrong);
+        assert!(finding.found.contains(&format!("table ip nat, chain {chain}: ")), "{finding:?}");
+        let fix = finding.fix.as_deref().unwrap_or_default();
+        assert!(fix.contains(&format!("-D {chain} ")) && fix.contains("192.0.2.7"), "{finding:?}");
+    }
+    // One that takes some leaves it at what is missing.
+    let some = "-A OUTPUT -p tcp --dport 80 -j DNAT --to-destination 192.0.2.7\n";
+    let finding = rules(&host(Keeper::Nft, &[some, IN], &[]), Hook::Output, Family::V4);
+    assert!(finding.found.contains("no rule redirects"), "{finding:?}");
+}
+
 #[test]
 fn circumstances_excuse_missing_rules() {
     let mut facts = host(Keeper::Nft, &[OWN, OUT, IN], &[]);

@@ -1,16 +1,18 @@
-//! A listening socket: accepts within a budget, and finds out where a connection wanted to go.
+//! A listening socket: what it is for, and where a connection that came to it wanted to go.
 
+mod queue;
 pub mod sockets;
 
 use crate::base::token::Source;
 use crate::config::{Config, Entry, Target};
+use crate::listener::queue::Queue;
 use crate::listener::sockets::{Given, Role, Wanted};
 use crate::metrics::{Direction, Metrics, TargetId, TargetLabel};
 use crate::resolve::{Dialable, Resolver};
 use crate::route::Router;
 use crate::sys::socket;
 use crate::wire::detect::{DecidedBy, Protocol, Verdict};
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpStream;
 use mio::{Interest, Registry};
 use std::io;
 use std::net::SocketAddr;
@@ -43,9 +45,7 @@ pub struct Listener {
     pub entry: Entry,
     /// Whether its connections are steered, where their target is known.
     pub is_steering: bool,
-    /// There may be connections to accept.
-    pub readable: bool,
-    socket: Option<TcpListener>,
+    queue: Queue,
     text: String,
 }
 
@@ -65,16 +65,22 @@ pub enum Refusal {
 impl Listener {
     /// Stops listening. What the kernel has queued is reset, unless another process has the same socket.
     pub fn close(&mut self, registry: &Registry) {
-        if let Some(mut socket) = self.socket.take() {
-            // Where another process has it too, closing it here does not take it out of our epoll.
-            let _ = registry.deregister(&mut socket);
-        }
-        self.readable = false;
+        self.queue.close(registry);
+    }
+
+    /// epoll says that there are connections to accept.
+    pub fn mark(&mut self) {
+        self.queue.mark();
+    }
+
+    /// Whether there may be connections to accept.
+    pub fn is_readable(&self) -> bool {
+        self.queue.is_readable()
     }
 
     /// Whether it still listens.
     pub fn is_open(&self) -> bool {
-        self.socket.is_some()
+        self.queue.is_open()
     }
 
     /// Whether connections are redirected to it.
@@ -96,15 +102,7 @@ impl Listener {
 
     /// The next connection; `None` when there are no more for now.
     pub fn accept(&mut self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
-        let Some(socket) = &self.socket else { return Ok(None) };
-        match socket.accept() {
-            Ok((stream, peer)) => Ok(Some((stream, socket::canonical(peer)))),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.readable = false;
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
+        self.queue.accept()
     }
 
     /// Where a connection that was accepted here wants to go, and as what it is counted.
@@ -170,8 +168,8 @@ pub fn open_all(
             .register(&mut socket, Source::Listener(listeners.len()).token(), Interest::READABLE)
             .map_err(|error| format!("{text}: cannot be watched: {error}"))?;
         let is_steering = config.http_reuse || router.applies_to(entry);
-        let socket = Some(socket);
-        listeners.push(Listener { purpose, addr, entry, is_steering, readable: false, socket, text });
+        let queue = Queue::new(socket);
+        listeners.push(Listener { purpose, addr, entry, is_steering, queue, text });
     }
     Ok(listeners)
 }

@@ -172,7 +172,7 @@ impl Worker {
             Source::Upstream(key) => self.mark_flow(key, Side::Upstream, event),
             Source::Listener(index) => {
                 if let Some(listener) = self.listeners.get_mut(index) {
-                    listener.readable = listener.is_open();
+                    listener.mark();
                 }
             }
             Source::Admin(number) => {

@@ -82,6 +82,25 @@ pub fn connect_from(port: u16, target: SocketAddr, limit: Duration) -> io::Resul
     Ok(socket.into())
 }
 
+/// How many connections wait to be accepted; `None` where the kernel does not say. accept(2) would say that there are none at
+/// the price of one: it makes a file before it looks.
+pub fn waiting(listener: &TcpListener) -> Option<usize> {
+    /// `tcpi_unacked` and `tcpi_sacked` of linux/tcp.h: of a listener, its queue's length and limit.
+    const LENGTH: usize = 6;
+    const LIMIT: usize = 7;
+    let mut info = [0u32; 8];
+    let whole = size_of_val(&info);
+    let mut len = whole as libc::socklen_t;
+    // SAFETY: the kernel writes at most `len` bytes to `info`, which lives through the call; the descriptor is open.
+    let result = unsafe {
+        let to = info.as_mut_ptr().cast();
+        libc::getsockopt(listener.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, to, &mut len)
+    };
+    // Other kernels than Linux, which sandboxes have, leave both at 0.
+    let is_told = result == 0 && len as usize == whole && info[LIMIT] > 0;
+    is_told.then(|| usize::try_from(info[LENGTH]).unwrap_or(usize::MAX))
+}
+
 /// What a listener hands down to the sockets that it accepts.
 fn set_options(socket: SockRef<'_>) -> io::Result<()> {
     set_carrying(&socket)?;
@@ -246,6 +265,22 @@ mod tests {
         // With connection tracking loaded the kernel answers with our own address.
         let found = original_destination(&stream, peer).expect("no error");
         assert!(found.is_none() || found == Some(addr));
+    }
+
+    #[test]
+    fn the_kernel_counts_what_waits_to_be_accepted() {
+        let listener = listen("127.0.0.1:0".parse().expect("an address")).expect("a listener");
+        let addr = listener.local_addr().expect("its address");
+        let clients: Vec<_> = (0..3).map(|_| std::net::TcpStream::connect(addr).expect("connects")).collect();
+        let until = |count| {
+            let began = std::time::Instant::now();
+            while waiting(&listener) != Some(count) {
+                assert!(began.elapsed() < Duration::from_secs(5), "{:?} wait", waiting(&listener));
+            }
+        };
+        until(clients.len());
+        listener.accept().expect("accepts");
+        until(clients.len() - 1);
     }
 
     #[test]

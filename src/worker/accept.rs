@@ -96,7 +96,7 @@ impl Accepting {
 impl Worker {
     /// Whether there is something to accept, and room for it.
     pub(super) fn may_accept_now(&self) -> bool {
-        self.has_room() && self.listeners.iter().any(|listener| listener.readable)
+        self.has_room() && self.listeners.iter().any(|listener| listener.is_readable())
     }
 
     fn has_room(&self) -> bool {
@@ -113,21 +113,25 @@ impl Worker {
         }
     }
 
-    pub(super) fn accept_from(&mut self, index: usize, budget: usize) {
-        for _ in 0..budget {
+    /// Returns how many there were.
+    pub(super) fn accept_from(&mut self, index: usize, budget: usize) -> usize {
+        for done in 0..budget {
             let has_room = self.has_room();
-            let Some(listener) = self.listeners.get_mut(index).filter(|listener| listener.readable) else {
-                return;
+            let Some(listener) = self.listeners.get_mut(index).filter(|listener| listener.is_readable())
+            else {
+                return done;
             };
             if !has_room {
-                return self.note_full();
+                self.note_full();
+                return done;
             }
             match listener.accept() {
                 Ok(Some((stream, peer))) => self.welcome(index, stream, peer),
-                Ok(None) => return,
+                Ok(None) => return done,
                 Err(error) => self.accept_failed(&error),
             }
         }
+        budget
     }
 
     fn note_full(&mut self) {

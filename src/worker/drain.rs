@@ -68,8 +68,16 @@ impl Worker {
             if stays(listener) {
                 continue;
             }
-            listener.readable = listener.is_open();
-            self.accept_from(index, QUEUED);
+            let mut left = QUEUED;
+            while left > 0 {
+                let Some(listener) = self.listeners.get_mut(index) else { break };
+                listener.mark();
+                // Others may come while these are taken.
+                match self.accept_from(index, left) {
+                    0 => break,
+                    taken => left -= taken,
+                }
+            }
             if let Some(listener) = self.listeners.get_mut(index) {
                 listener.close(&self.kit.registry);
             }

@@ -1,7 +1,7 @@
-//! THE loop: poll, mark, accept, serve, expire.
+//! THE loop: poll, mark, serve, accept, close, expire.
 //!
 //! epoll is edge-triggered: an event only marks a socket as readable or writable and queues its flow, once. Then
-//! each queued flow gets one bounded turn. Nothing here blocks but the poll itself.
+//! each queued flow gets one bounded turn, before what is new and what is over. Nothing here blocks but the poll itself.
 
 mod accept;
 mod drain;
@@ -63,6 +63,8 @@ pub struct Worker {
     flows: Slab<AnyFlow>,
     /// Slots of the flows that want a turn, each once.
     queue: VecDeque<u32>,
+    /// Slots of the flows that are over, and how they ended.
+    closing: Vec<(u32, Ending)>,
     wheel: Wheel,
     listeners: Vec<Listener>,
     accepting: Accepting,
@@ -120,8 +122,9 @@ impl Worker {
         for event in &*events {
             self.mark(event);
         }
-        self.accept();
         self.serve();
+        self.accept();
+        self.close();
         self.expire();
         self.kit.access_log.flush(self.kit.instant);
         self.admin_is_busy = self.serve_admin();
@@ -216,9 +219,20 @@ impl Worker {
             let Some(slot) = self.queue.pop_front() else { return };
             let Some(flow) = self.flows.get_mut(slot as usize) else { continue };
             flow.set_queued(false);
-            let next = flow.turn(&mut self.kit);
-            self.settle(slot, next);
+            match flow.turn(&mut self.kit) {
+                Next::Close(ending) => self.closing.push((slot, ending)),
+                next => self.settle(slot, next),
+            }
         }
+    }
+
+    /// Closing two sockets takes as long as to pass a request on, so it comes when nobody waits for this turn any more.
+    fn close(&mut self) {
+        let mut closing = std::mem::take(&mut self.closing);
+        for (slot, ending) in closing.drain(..) {
+            self.settle(slot, Next::Close(ending));
+        }
+        self.closing = closing;
     }
 
     /// Does what a flow's turn asks for.
@@ -316,6 +330,7 @@ impl Worker {
         self.kit.pool.trim();
         if self.flows.is_empty() {
             self.flows = Slab::new();
+            self.closing = Vec::new();
         }
         sys::limits::trim_memory();
     }

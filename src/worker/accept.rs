@@ -6,7 +6,7 @@ use crate::base::token::Key;
 use crate::config::Entry;
 use crate::flow::any::AnyFlow;
 use crate::flow::steer::{SteeredFlow, Way};
-use crate::flow::{Flow, Next, Origin};
+use crate::flow::{Flow, Origin};
 use crate::kit::Kit;
 use crate::listener::{Refusal, opaque_by_port};
 use crate::metrics::{Counter, Direction, TargetLabel};
@@ -20,8 +20,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Connections accepted of one listener before the flows that are there get their turn.
-const BUDGET: usize = 64;
+/// Connections accepted of one listener in a turn: one costs as much as two requests of those that are there.
+const BUDGET: usize = 8;
 /// How long accepting pauses when the system has no descriptor or memory to give.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -202,8 +202,9 @@ impl Worker {
             }
             _ => {
                 let way = Way { listen, target };
-                entry.insert(AnyFlow::Steered(SteeredFlow::new(key, stream, &origin, way, &mut self.kit)));
-                Next::Again
+                let flow = SteeredFlow::new(key, stream, &origin, way, &mut self.kit);
+                // Its request has mostly come with it.
+                entry.insert(AnyFlow::Steered(flow)).turn(&mut self.kit)
             }
         };
         self.settle(slot, next);

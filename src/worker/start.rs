@@ -102,6 +102,7 @@ impl Worker {
             kit,
             flows: Slab::new(),
             queue: VecDeque::new(),
+            closing: Vec::new(),
             wheel: Wheel::default(),
             listeners,
             accepting,

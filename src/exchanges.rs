@@ -19,6 +19,10 @@ impl Exchanges {
     /// One begins.
     pub fn begin(&mut self, id: Id, exchange: Exchange) {
         let place = usize::from(id.0);
+        if self.open.capacity() == 0 {
+            // Most have one at a time, and a tunnel has no other for as long as it lives.
+            self.open.reserve_exact(1);
+        }
         if self.open.len() <= place {
             self.open.resize_with(place + 1, || None);
         }

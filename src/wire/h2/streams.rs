@@ -139,6 +139,10 @@ impl Streams {
 
     fn push(&mut self, number: u32, id: Id, call: Call, bytes: [u64; 2]) {
         self.last = number;
+        if self.list.capacity() == 0 {
+            // Many clients have one at a time.
+            self.list.reserve_exact(1);
+        }
         self.list.push(Stream {
             number,
             id,

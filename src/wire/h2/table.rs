@@ -11,9 +11,9 @@ use super::fields::{Field, Known};
 /// What RFC 7541 counts for an entry beside its text.
 const OVERHEAD: u32 = 32;
 
-/// What is taken at first: the head of an ordinary request fits.
-const FIRST: usize = 320;
-const FIRST_ENTRIES: usize = 16;
+/// What is taken at first: a small head fits, and for a larger one it grows once or twice in a connection's life.
+const FIRST: usize = 96;
+const FIRST_ENTRIES: usize = 4;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {

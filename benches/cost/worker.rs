@@ -16,10 +16,14 @@ use crate::harness::{Case, Subject, case};
 /// Not HTTP, and nothing that has a name.
 const BINARY: &[u8] = &[0, 1, 2, 3, 250, 251, 252, 253, 0, 1, 2, 3, 250, 251, 252, 253];
 
+/// As much as one read takes: after the second in a row they are spliced.
+static BULK: [u8; 65_536] = [7; 65_536];
+
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         case("worker/tcp", 1, || KeepAlive::new(&[], 1, BINARY, BINARY)),
         case("worker/tcp/64", 64, || KeepAlive::new(&[], 64, BINARY, BINARY)),
+        case("worker/bulk", 1, || KeepAlive::new(&[], 1, BINARY, &BULK)),
         case("worker/http1", 1, || KeepAlive::new(&[], 1, WRK, SMALL)),
         case("worker/http1/64", 64, || KeepAlive::new(&[], 64, WRK, SMALL)),
         case("worker/http1/strict", 1, || KeepAlive::new(&[("http-strict", "true")], 1, WRK, SMALL)),

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use support::programs::example;
+use support::programs::{example, run};
 use support::*;
 
 /// How the script says that this machine cannot do it.
@@ -92,6 +92,17 @@ fn a_tiny_comparison_is_whole() {
 fn is_xml(path: &Path) -> bool {
     let parse = "import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])";
     Command::new("python3").args(["-c", parse]).arg(path).status().is_ok_and(|status| status.success())
+}
+
+#[test]
+fn its_parts_do_what_they_are_to() {
+    if have("python3").is_none() {
+        skipped!("no python3");
+    }
+    let parts = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/compare");
+    let output = run(Command::new("python3").args(["-B", "-m", "unittest", "discover", "-s", parts]), b"");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("\nRan ") && !said.contains("\nRan 0 "), "{said}");
 }
 
 #[test]

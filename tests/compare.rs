@@ -3,10 +3,11 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use support::programs::{example, run};
 use support::*;
 
@@ -107,6 +108,15 @@ fn its_parts_do_what_they_are_to() {
 
 #[test]
 fn ctrl_c_leaves_nothing_running() {
+    leaves_nothing(Signal::INT, 130);
+}
+
+#[test]
+fn a_terminal_that_goes_leaves_nothing_running() {
+    leaves_nothing(Signal::HUP, 129);
+}
+
+fn leaves_nothing(signal: Signal, code: i32) {
     if have("python3").is_none() {
         skipped!("no python3");
     }
@@ -127,7 +137,11 @@ fn ctrl_c_leaves_nothing_running() {
     let runs = || compare.running().iter().any(|name| name.trim() == "haproxy");
     eventually("HAProxy runs", Duration::from_secs(30), runs);
     let pid = rustix::process::Pid::from_child(&script);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("to be told");
-    assert_eq!(script.wait().expect("its end").code(), Some(130));
+    rustix::process::kill_process(pid, signal).expect("to be told");
+    assert_eq!(script.wait().expect("its end").code(), Some(code));
     assert_eq!(compare.running(), Vec::<String>::new());
+    // Those of its runs are folders for a time, below TMPDIR.
+    let left =
+        std::fs::read_dir(compare.folder.path()).expect("a folder").flatten().map(|entry| entry.path());
+    assert_eq!(left.filter(|path| path.is_dir()).collect::<Vec<_>>(), Vec::<PathBuf>::new());
 }

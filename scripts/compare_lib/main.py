@@ -137,9 +137,19 @@ def write(base, everything):
     picture.write_text(chart.svg(everything))
 
 
+def stop(number, _):
+    """Ends all that runs. A second signal would interrupt that."""
+    for each in signal.SIGTERM, signal.SIGHUP, signal.SIGINT:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def main():
     options = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for each in signal.SIGTERM, signal.SIGHUP:
+        # nohup has us go on.
+        if signal.getsignal(each) != signal.SIG_IGN:
+            signal.signal(each, stop)
     if len(os.sched_getaffinity(0)) < 2:
         give_up("one processor only")
     if not options.no_install:

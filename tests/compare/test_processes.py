@@ -1,13 +1,16 @@
 """What the kernel says of processes, and their end."""
 
 import os
+import signal
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
+from pathlib import Path
 
 import support  # noqa: F401
-from compare_lib import space
+from compare_lib import children, space
 
 
 def burn(seconds):
@@ -69,3 +72,18 @@ class Processes(unittest.TestCase):
         thread.join()
         self.assertGreater(space.processor_time([os.getpid()]) - before, 0.045)
 
+
+    def test_what_a_process_leaves_behind_ends_with_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            ours = children.Children(Path(folder))
+            processor = min(os.sched_getaffinity(0))
+            process = ours.start("proxy", processor, "sh", "-c", "sleep 600 & echo $!; wait", stdout=subprocess.PIPE, text=True)
+            orphan = int(process.stdout.readline())
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            self.assertTrue(space.is_alive(orphan))
+            ours.__exit__()
+        until = time.monotonic() + 5
+        while space.is_alive(orphan) and time.monotonic() < until:
+            time.sleep(0.01)
+        self.assertFalse(space.is_alive(orphan))

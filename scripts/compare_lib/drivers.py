@@ -76,6 +76,12 @@ def h2load(cell, *arguments):
     return succeeded, usage.ru_utime + usage.ru_stime
 
 
+def log_latencies(text):
+    """Of h2load's log: start, status, time in microseconds. A time of 0 is that of a request that the end has cut off."""
+    took = sorted(filter(None, (int(line.split()[2]) for line in text.splitlines())))
+    return {"p50": percentile(took, 0.5), "p99": percentile(took, 0.99), "p99.9": percentile(took, 0.999)}
+
+
 def http2(cell):
     path, connections, streams = cell.load.arguments
     h2load(cell, f"-n{connections * streams * 4}")
@@ -84,10 +90,7 @@ def http2(cell):
     count, ended = h2load(cell, f"-D{round(cell.bench.seconds * 1000)}ms", f"--log-file={log}")
     after = cell.mark(ended=ended)
     spent = cell.between(before, after)
-    # Start, status, time: microseconds. 0 is a request that the end has cut off.
-    took = sorted(int(line.split()[2]) for line in log.read_text().splitlines())
-    shares = {"p50": percentile(took, 0.5), "p99": percentile(took, 0.99), "p99.9": percentile(took, 0.999)}
-    return {**costs(spent, count, 1e6), "rate": count / spent["wall"], **shares, "requests": count}
+    return {**costs(spent, count, 1e6), "rate": count / spent["wall"], **log_latencies(log.read_text()), "requests": count}
 
 
 def exchange(cell, stream, message):

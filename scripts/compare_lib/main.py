@@ -107,7 +107,7 @@ def measure(options, bench, peers, versions):
     for nth, load in enumerate(options.loads, 1):
         print(f"{load.name}: {load.title}", file=sys.stderr, flush=True)
         until = begun + QUICK * nth / len(options.loads) if options.quick else math.inf
-        results.append(figures.result(load, rounds.run(bench, load, peers, options.rounds, until)))
+        results.append(figures.result(load, rounds.run(bench, load, peers, options.rounds, until), options.rounds))
         write(options.out / "compare", everything)
     if options.docs:
         write(ROOT / "docs/performance", everything)

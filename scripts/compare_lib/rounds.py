@@ -57,11 +57,11 @@ def driven(load, way, cell):
     return figures
 
 
-def measure(bench, load, entry):
-    """One run of one of them; kept as a sample, or as a disturbed one."""
+def measure(bench, load, entry, nth):
+    """One run of one of them, in this round; kept as a sample, or as a disturbed one."""
     try:
         with In(bench, load, entry.way) as cell:
-            figures = driven(load, entry.way, cell)
+            figures = {"round": nth, **driven(load, entry.way, cell)}
     except (Failed, OSError) as problem:
         entry.problems.append(str(problem))
         print(f"\n{load.name}: {entry.title}: {problem}", file=sys.stderr)
@@ -88,5 +88,5 @@ def run(bench, load, peers, rounds, until):
         wanted = [entry for entry in rows if needs_more(load, entry, rounds, time.monotonic() > until)]
         # Each begins in turn.
         for entry in wanted[nth % max(1, len(wanted)):] + wanted[:nth % max(1, len(wanted))]:
-            measure(bench, load, entry)
+            measure(bench, load, entry, nth)
     return rows

@@ -53,6 +53,12 @@ class Proxies(unittest.TestCase):
             entry, = rounds.run(BENCH, named("tcp-kept"), [Fake("haproxy")], 2, float("inf"))
         return entry
 
+    def test_samples_know_their_round(self):
+        foreign = iter([0.0, 0.9, 0.0])
+        entry = self.run_of(lambda _: {"cost": 1.0, "foreign": next(foreign), "stolen": 0.0})
+        self.assertEqual([sample["round"] for sample in entry.samples], [0, 2])
+        self.assertEqual([sample["round"] for sample in entry.disturbed], [1])
+
     def test_no_cost_is_a_problem(self):
         for cost in 0.0, -3.0:
             entry = self.run_of(lambda _: {"cost": cost, "foreign": 0.0, "stolen": 0.0})

@@ -138,22 +138,31 @@ def give_up(why):
     sys.exit(NOT_HERE)
 
 
-def found(peers):
-    """Those that are here, with their versions; a line for each that is not."""
-    here, versions = [], {}
+def found(peers, may_install):
+    """Those that are here, with their versions; and why each of the others is not, which is told as well."""
+    here, versions, missing = [], {}, {}
     for peer in peers:
         try:
+            if may_install:
+                peer.install()
             versions[peer.name] = peer.find()
         except NotHere as why:
             print(f"skipped: {peer.name}: {why}", file=sys.stderr)
+            missing[peer.name] = str(why)
             continue
         here.append(peer)
-    return here, versions
+    return here, versions, missing
+
+
+def not_run(asked_for, missing):
+    """Why peers have no row."""
+    others = {name: peer.left_out for name, peer in PEERS.items() if name not in asked_for}
+    return {**missing, **others}
 
 
 def measure(options, bench, peers, versions):
     """Runs all loads, and writes what came of them after each: a run that is stopped has its part."""
-    everything = {**describe(options), "versions": versions, "idle connections": bench.connections,
+    everything = {**describe(options), "versions": versions, "not run": options.not_run, "idle connections": bench.connections,
                   "command": asked(options), "loads": []}
     results = everything["loads"]
     begun = time.monotonic()
@@ -214,7 +223,9 @@ def main():
         give_up("one processor only")
     if not options.no_install:
         install(options.peers)
-    peers, versions = found([Direct(), Wayside(), *(PEERS[name] for name in options.peers)])
+    asked_for = [Direct(), Wayside(), *(PEERS[name] for name in options.peers)]
+    peers, versions, missing = found(asked_for, not options.no_install)
+    options.not_run = not_run(options.peers, missing)
     helper = os.environ.get("WAYSIDE_LOAD") or build("--example", "load") / "examples/load"
     has_http2 = bool(shutil.which("h2load") and shutil.which("nghttpd"))
     if not has_http2:

@@ -15,6 +15,7 @@ goals that it misses.
 | machine | {processor}, {processors} processors, {memory} GB |
 | kernel | Linux {kernel} |
 | versions | {versions} |
+| not run | {missing} |
 | runs | {rounds} of {seconds} s for each row, in turns; processor {first} for the proxy, {second} for load and server |
 
 ![chart]({chart})
@@ -76,9 +77,10 @@ def goals(results):
 def page(everything, chart, foreign, stolen):
     machine, (first, second) = everything["machine"], everything["processors used"]
     versions = ", ".join(f"{name} {version}" for name, version in everything["versions"].items() if version)
+    missing = "; ".join(f"{name}: {one_line(why)}" for name, why in everything["not run"].items())
     head = HEAD.format(command=everything["command"], date=everything["date"], processor=machine["processor"],
                        processors=machine["processors"], memory=machine["memory GB"], kernel=machine["kernel"],
-                       versions=versions, rounds=everything["rounds"],
+                       versions=versions, missing=missing or "-", rounds=everything["rounds"],
                        seconds=everything["seconds"], first=first, second=second, chart=chart, foreign=foreign, stolen=stolen,
                        pairs=PAIRS, enough=ENOUGH,
                        connections=everything["idle connections"])

@@ -46,10 +46,15 @@ class Peer:
 
     name = ""
     package = None
+    # Why it has no row where it was not asked for.
+    left_out = "it was left out by --peers"
     ways = {}
 
+    def install(self):
+        """Gets it where no package of Debian has it."""
+
     def find(self):
-        """Makes it ready to be started, and says its version."""
+        """Makes it ready to be started, and says its version. Changes nothing on the machine."""
         raise NotImplementedError
 
     def ways_for(self, need):

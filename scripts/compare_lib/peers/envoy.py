@@ -28,9 +28,20 @@ TCP = typed("envoy.filters.network.tcp_proxy", NETWORK + "tcp_proxy.v3.TcpProxy"
 ROUTER = typed("envoy.filters.http.router", TYPES + "filters.http.router.v3.Router")
 ROUTES = {"virtual_hosts": [{"name": "all", "domains": ["*"],
                              "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "server"}}]}]}
-HTTP = typed("envoy.filters.network.http_connection_manager",
-             NETWORK + "http_connection_manager.v3.HttpConnectionManager",
-             stat_prefix="http", route_config=ROUTES, http_filters=[ROUTER])
+
+
+def http(routes, **more):
+    return typed("envoy.filters.network.http_connection_manager",
+                 NETWORK + "http_connection_manager.v3.HttpConnectionManager",
+                 stat_prefix="http", route_config=routes, http_filters=[ROUTER], **more)
+
+
+HTTP = http(ROUTES)
+# It opens a tunnel to the cluster, whatever the client has named: the nearest that it has to a proxy of clients.
+CONNECT = {"upgrade_type": "CONNECT"}
+TUNNELS = http({"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
+    {"match": {"connect_matcher": {}},
+     "route": {"cluster": "server", "upgrade_configs": [{**CONNECT, "connect_config": {}}]}}]}]}, upgrade_configs=[CONNECT])
 INSPECTOR = typed("envoy.filters.listener.http_inspector",
                   TYPES + "filters.listener.http_inspector.v3.HttpInspector")
 # What the client speaks is what the server gets.
@@ -39,6 +50,7 @@ SAME = {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
     "use_downstream_protocol_config": {"http_protocol_options": {}, "http2_protocol_options": {}}}}
 PLAIN_TCP = {"filter_chains": [{"filters": [TCP]}]}
 PLAIN_HTTP = {"filter_chains": [{"filters": [HTTP]}]}
+PLAIN_TUNNELS = {"filter_chains": [{"filters": [TUNNELS]}]}
 # As its documentation has it for protocols that it finds out; what it cannot goes on as TCP, after its 15 s.
 DETECT = {
     "listener_filters": [INSPECTOR], "continue_on_listener_filters_timeout": True,
@@ -57,8 +69,10 @@ class Envoy(Peer):
         tcp = Way("tcp", self.command(PLAIN_TCP))
         http = Way("http", self.command(PLAIN_HTTP), counts_http=True, reuses=True)
         detect = Way("detect", self.command(DETECT), counts_http=True, reuses=True)
+        tunnels = Way("connect", self.command(PLAIN_TUNNELS))
         self.ways = {"tcp": [tcp], "bulk": [tcp], "http": [http], "reuse": [http], "http2": [http], "detect": [detect],
-                     "detect-reuse": [detect], "detect-http2": [detect], "any": [http]}
+                     "detect-reuse": [detect], "detect-http2": [detect], "connect": [tunnels],
+                     "any": [http]}
 
     def command(self, listener):
         def configure(place):

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from .base import CACHE, LISTEN, NotHere, Peer, Way, said, version_in
+from .base import CACHE, LISTEN, NO_TUNNELS, NotHere, Peer, Way, said, version_in
 
 FOLDER = CACHE / "sozu"
 NO_DETECTION = "a listener is HTTP or TCP by its configuration"
@@ -41,7 +41,8 @@ class Sozu(Peer):
         tcp, http = Way("tcp", self.config(TCP, protocol="tcp")), Way("http", self.config(HTTP, protocol="http"))
         self.ways = {"tcp": [tcp], "bulk": [tcp], "http": [http], "reuse": "it shares no connection to a server",
                      "http2": "no HTTP/2 without TLS", "detect": NO_DETECTION, "detect-reuse": NO_DETECTION,
-                     "detect-http2": NO_DETECTION, "any": [http]}
+                     "detect-http2": NO_DETECTION, "connect": NO_TUNNELS,
+                     "any": [http]}
 
     def config(self, text, **values):
         def configure(place):

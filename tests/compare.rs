@@ -107,6 +107,20 @@ fn its_parts_do_what_they_are_to() {
 }
 
 #[test]
+fn configurations_that_do_something_else_are_seen() {
+    if have("python3").is_none() {
+        skipped!("no python3");
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/compare/planted.py");
+    let output = run(Command::new("python3").arg(script).env("WAYSIDE_LOAD", example("load")), b"");
+    let (table, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if output.status.code() == Some(NOT_HERE) {
+        skipped!("{}", said.lines().last().unwrap_or_default());
+    }
+    assert!(output.status.success() && table.starts_with("seen "), "{table}{said}");
+}
+
+#[test]
 fn ctrl_c_leaves_nothing_running() {
     leaves_nothing(Signal::INT, 130);
 }

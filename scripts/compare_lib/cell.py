@@ -22,6 +22,7 @@ class Bench(NamedTuple):
     processors: tuple
     seconds: float
     connections: int  # Of the loads of memory.
+    nghttpd: tuple = ()  # More options of it.
 
 
 class Mark(NamedTuple):
@@ -39,7 +40,7 @@ class Cell:
     def __init__(self, bench, load, children, folder):
         self.bench, self.load, self.children, self.folder = bench, load, children, folder
         self.proxy, self.seen, self.softirq = None, set(), space.softirq_threads(bench.processors)
-        self.target = loads.NGHTTPD if load.server == "nghttpd" else loads.SERVERS[load.server]
+        self.target = {"nghttpd": loads.NGHTTPD, "witness": loads.WITNESS, **loads.SERVERS}[load.server]
         self.place = Place(folder, self.target)
         self.port = self.target
 
@@ -49,7 +50,8 @@ class Cell:
             (self.folder / "small").write_bytes(b"x" * 100)
             (self.folder / "64k").write_bytes(b"x" * 65536)
             # 256 streams may be under way: by its 100, a proxy with one connection would have to refuse some.
-            self.server = self.start("nghttpd", "nghttpd", "--no-tls", "-m256", "-a", "127.0.0.1", "-d", self.folder, self.target)
+            self.server = self.start("nghttpd", "nghttpd", "--no-tls", "-m256", *self.bench.nghttpd, "-a", "127.0.0.1",
+                                     "-d", self.folder, self.target)
             self.children.wait_for(self.server, self.target)
             return
         ports = [f"{kind}={port}" for kind, port in loads.SERVERS.items()]

@@ -43,7 +43,10 @@ class Children:
 
     def said(self, process):
         """The end of what a process has said on stderr."""
-        return (self.folder / f"{process.label}.log").read_text(errors="replace")[-2000:].strip()
+        return self.log(process)[-2000:].strip()
+
+    def log(self, process):
+        return (self.folder / f"{process.label}.log").read_text(errors="replace")
 
     def wait_for(self, process, port):
         """Until something listens there. It is not connected to: some count that, and one is confused by it."""

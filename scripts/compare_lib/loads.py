@@ -6,6 +6,8 @@ from typing import NamedTuple
 PROXY, STATS = 8000, 8001
 SERVERS = {"echo": 9001, "source": 9002, "sink": 9003, "http": 9004, "greeting": 9005}
 NGHTTPD = 9006
+# Of --check: one that counts.
+WITNESS = 9007
 
 
 class Load(NamedTuple):

@@ -79,6 +79,15 @@ def family(pid):
     return found
 
 
+def threads(pids):
+    """The name of each thread of these, and the title of its process."""
+    found = []
+    for pid in pids:
+        title = told(Path(f"/proc/{pid}/cmdline")).replace("\0", " ")
+        found += [(told(task / "comm").strip(), title) for task in Path(f"/proc/{pid}/task").glob("*")]
+    return found
+
+
 def is_alive(pid):
     """Whether it still runs: one that has ended may be there until its parent asks."""
     state = told(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()

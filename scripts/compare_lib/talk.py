@@ -60,7 +60,8 @@ def literal(index, value):
 def asked(path, body):
     """A client's first bytes of HTTP/2: one request, on stream 1. A path has less than 127 bytes."""
     method = b"\x82" if body is None else b"\x83"
-    fields = method + b"\x86" + literal(4, b"/" + path.encode()) + literal(1, HOST)
+    # The last one is `accept-encoding: gzip, deflate`.
+    fields = method + b"\x86" + literal(4, b"/" + path.encode()) + literal(1, HOST) + b"\x90"
     parts = [body[at:at + LARGEST] for at in range(0, len(body), LARGEST)] if body else []
     flags = [END_STREAM * (part is parts[-1]) for part in parts]
     return b"".join([b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(SETTINGS, 0, 0),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import support  # noqa: F401
 from compare_lib import children, space
+from compare_lib.peers import PEERS
 
 
 def burn(seconds):
@@ -87,3 +88,11 @@ class Processes(unittest.TestCase):
         while space.is_alive(orphan) and time.monotonic() < until:
             time.sleep(0.01)
         self.assertFalse(space.is_alive(orphan))
+
+    def test_threads_have_their_names(self):
+        own, title = space.threads([os.getpid()])[0]
+        self.assertTrue(own and "python" in title, (own, title))
+        nginx, them = PEERS["nginx"], [("nginx", "nginx: master process /usr/sbin/nginx "), ("nginx", "nginx: worker process")]
+        self.assertEqual([nginx.is_helper(*each) for each in them], [True, False])
+        self.assertEqual([PEERS["envoy"].is_helper(each, "") for each in ("envoy", "wrk:worker_0")], [True, False])
+        self.assertFalse(PEERS["haproxy"].is_helper("haproxy", "haproxy -db"))

@@ -63,6 +63,10 @@ class Peer:
         other = {"idle": "tcp", "idle-http": "http", "idle-http2": "http2", "idle-connect": "connect"}.get(need)
         return self.ways.get(need) or self.ways.get(other, "it has no such mode")
 
+    def is_helper(self, thread, title):
+        """Whether a thread of it carries nothing, by its name and the title of its process."""
+        return False
+
     def counted(self, place):
         """The HTTP requests that it has counted."""
         raise NotImplementedError

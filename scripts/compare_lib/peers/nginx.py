@@ -65,6 +65,9 @@ class Nginx(Peer):
             raise NotHere(f"there is no {STREAM}; as root: apt-get install libnginx-mod-stream")
         return version_in(said(self.program, "-v"))
 
+    def is_helper(self, thread, title):
+        return title.startswith("nginx: master process ")
+
     def counted(self, place):
         # "accepts handled requests", with those that ask here.
         asked = self.asked[place.folder] = self.asked.get(place.folder, 0) + 1

@@ -3,11 +3,12 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use support::programs::example;
+use rustix::process::Signal;
+use support::programs::{example, run};
 use support::*;
 
 /// How the script says that this machine cannot do it.
@@ -95,7 +96,41 @@ fn is_xml(path: &Path) -> bool {
 }
 
 #[test]
+fn its_parts_do_what_they_are_to() {
+    if have("python3").is_none() {
+        skipped!("no python3");
+    }
+    let parts = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/compare");
+    let output = run(Command::new("python3").args(["-B", "-m", "unittest", "discover", "-s", parts]), b"");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("\nRan ") && !said.contains("\nRan 0 "), "{said}");
+}
+
+#[test]
+fn configurations_that_do_something_else_are_seen() {
+    if have("python3").is_none() {
+        skipped!("no python3");
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/compare/planted.py");
+    let output = run(Command::new("python3").arg(script).env("WAYSIDE_LOAD", example("load")), b"");
+    let (table, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if output.status.code() == Some(NOT_HERE) {
+        skipped!("{}", said.lines().last().unwrap_or_default());
+    }
+    assert!(output.status.success() && table.starts_with("seen "), "{table}{said}");
+}
+
+#[test]
 fn ctrl_c_leaves_nothing_running() {
+    leaves_nothing(Signal::INT, 130);
+}
+
+#[test]
+fn a_terminal_that_goes_leaves_nothing_running() {
+    leaves_nothing(Signal::HUP, 129);
+}
+
+fn leaves_nothing(signal: Signal, code: i32) {
     if have("python3").is_none() {
         skipped!("no python3");
     }
@@ -116,7 +151,11 @@ fn ctrl_c_leaves_nothing_running() {
     let runs = || compare.running().iter().any(|name| name.trim() == "haproxy");
     eventually("HAProxy runs", Duration::from_secs(30), runs);
     let pid = rustix::process::Pid::from_child(&script);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("to be told");
-    assert_eq!(script.wait().expect("its end").code(), Some(130));
+    rustix::process::kill_process(pid, signal).expect("to be told");
+    assert_eq!(script.wait().expect("its end").code(), Some(code));
     assert_eq!(compare.running(), Vec::<String>::new());
+    // Those of its runs are folders for a time, below TMPDIR.
+    let left =
+        std::fs::read_dir(compare.folder.path()).expect("a folder").flatten().map(|entry| entry.path());
+    assert_eq!(left.filter(|path| path.is_dir()).collect::<Vec<_>>(), Vec::<PathBuf>::new());
 }

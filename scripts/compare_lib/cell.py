@@ -22,6 +22,7 @@ class Bench(NamedTuple):
     processors: tuple
     seconds: float
     connections: int  # Of the loads of memory.
+    nghttpd: tuple = ()  # More options of it.
 
 
 class Mark(NamedTuple):
@@ -38,8 +39,8 @@ class Cell:
 
     def __init__(self, bench, load, children, folder):
         self.bench, self.load, self.children, self.folder = bench, load, children, folder
-        self.proxy, self.softirq = None, space.softirq_threads(bench.processors)
-        self.target = loads.NGHTTPD if load.server == "nghttpd" else loads.SERVERS[load.server]
+        self.proxy, self.seen, self.softirq = None, set(), space.softirq_threads(bench.processors)
+        self.target = {"nghttpd": loads.NGHTTPD, "witness": loads.WITNESS, **loads.SERVERS}[load.server]
         self.place = Place(folder, self.target)
         self.port = self.target
 
@@ -49,7 +50,8 @@ class Cell:
             (self.folder / "small").write_bytes(b"x" * 100)
             (self.folder / "64k").write_bytes(b"x" * 65536)
             # 256 streams may be under way: by its 100, a proxy with one connection would have to refuse some.
-            self.server = self.start("nghttpd", "nghttpd", "--no-tls", "-m256", "-a", "127.0.0.1", "-d", self.folder, self.target)
+            self.server = self.start("nghttpd", "nghttpd", "--no-tls", "-m256", *self.bench.nghttpd, "-a", "127.0.0.1",
+                                     "-d", self.folder, self.target)
             self.children.wait_for(self.server, self.target)
             return
         ports = [f"{kind}={port}" for kind, port in loads.SERVERS.items()]
@@ -79,7 +81,16 @@ class Cell:
     @property
     def pids(self):
         """Of the proxy. Some start their workers after they listen."""
-        return space.family(self.proxy.pid) if self.proxy else []
+        found = space.family(self.proxy.pid) if self.proxy else []
+        self.seen.update(found)
+        return found
+
+    def must_live(self, problem=""):
+        """Fails where a process of the proxy has ended, of those that were ever seen. `problem` is what came of it."""
+        ended = sum(not space.is_alive(pid) for pid in {*self.seen, *self.pids})
+        if ended:
+            words = f"{ended} of the proxy's processes ended under the load", problem, self.children.said(self.proxy)
+            raise Failed(": ".join(filter(None, words)))
 
     def mark(self, *pids, ended=0.0):
         """All counters now. `pids` are the load's, `ended` the time of those that are gone."""

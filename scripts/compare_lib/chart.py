@@ -58,7 +58,7 @@ def svg(everything):
     parts = [
         text(12, 22, "What it costs: less is better", ' font-size="16" font-weight="bold"'),
         text(12, 40, f"{machine['processor']}, Linux {machine['kernel']}, {everything['date']}. "
-                     "Dashed: the best peer; ×: ratio to it. Line: least to most."),
+                     "Dashed: the best peer; ×: ratio to it, within a round. Line: least to most."),
     ]
     y = 56
     for result in everything["loads"]:

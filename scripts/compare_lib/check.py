@@ -1,6 +1,7 @@
 """--check: does each configuration do what it claims? Asked of the proxy, of the server behind it, and of the kernel."""
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -9,15 +10,21 @@ import sys
 import threading
 import time
 
-from . import loads
+from . import loads, space
 from .cell import In
 from .children import Failed
 from .drivers import h2load
+from .talk import connect as open_tunnel
+from .talk import http, http2, receive
+from .witness import Witness
 
 BYTES = 4 << 20
 REQUESTS = 20
+# Less than a window of HTTP/2.
+BODY = 60000
+# It writes down each request, and sends bodies back.
+NGHTTPD = "-v", "--echo-upload"
 DATA_CALLS = {"read", "write", "readv", "writev", "recvfrom", "sendto", "recvmsg", "sendmsg", "splice", "sendfile"}
-GET = "GET /{} HTTP/1.1\r\nHost: bench.example\r\n\r\n"
 
 
 def by_name(name):
@@ -28,43 +35,27 @@ def connect(port):
     return socket.create_connection(("127.0.0.1", port), 10)
 
 
-def receive(stream, size):
-    found = bytearray()
-    while len(found) < size:
-        part = stream.recv(1 << 16)
-        if not part:
-            raise Failed(f"it ended after {len(found)} bytes of {size}")
-        found += part
-    return bytes(found)
-
-
-def unchanged(cell, peer, way):
+def echoed(stream):
     """Random bytes, sent back by the server."""
     sent = os.urandom(BYTES)
-    with connect(cell.port) as stream:
-        sender = threading.Thread(target=stream.sendall, args=(sent,))
-        sender.start()
-        came = receive(stream, BYTES)
-        sender.join()
+    sender = threading.Thread(target=stream.sendall, args=(sent,))
+    sender.start()
+    came = receive(stream, BYTES)
+    sender.join()
     if came != sent:
         raise Failed("other bytes came back")
     return f"{BYTES >> 20} MiB there and back, unchanged"
 
 
-def get(stream, path):
-    """The body of an answer."""
-    stream.sendall(GET.format(path).encode())
-    head = b""
-    while b"\r\n\r\n" not in head:
-        part = stream.recv(1 << 16)
-        if not part:
-            raise Failed(f"it ended in a head: {head[:80]}")
-        head += part
-    head, _, body = head.partition(b"\r\n\r\n")
-    length = re.search(rb"(?i)content-length: *(\d+)", head)
-    if not head.startswith(b"HTTP/1.1 200") or not length:
-        raise Failed(f"an answer of {head[:80]}")
-    return body + receive(stream, int(length.group(1)) - len(body))
+def unchanged(cell, peer, way):
+    with connect(cell.port) as stream:
+        return echoed(stream)
+
+
+def tunnel(cell, peer, way):
+    with connect(cell.port) as stream:
+        open_tunnel(stream, cell.target)
+        return f"a tunnel: {echoed(stream)}"
 
 
 def eventually_counted(cell, peer, way, count):
@@ -81,22 +72,33 @@ def eventually_counted(cell, peer, way, count):
     return f"all {count} counted by it"
 
 
+def asked_of_server(had, count):
+    """Who answers itself has asked less."""
+    if had != count:
+        raise Failed(f"{count} requests, of which the server has had {had}")
+
+
 def answers(cell, peer, way):
-    with connect(cell.port) as stream:
-        for _ in range(REQUESTS):
-            if get(stream, "64k") != b"x" * 65536:
-                raise Failed("another body")
-    return f"{REQUESTS} answers of 64 KiB unchanged, {eventually_counted(cell, peer, way, REQUESTS)}"
+    """GETs of one page, each time another one that anybody may keep; and a body there and back."""
+    body = random.randbytes(BODY)
+    with Witness(cell.target) as witness, connect(cell.port) as stream:
+        for nth in range(1, REQUESTS):
+            if http(stream, "page") != Witness.page(nth):
+                raise Failed("another body came than the server has sent")
+        if http(stream, "echo", body) != body:
+            raise Failed("another body came back")
+        asked_of_server(witness.asked, REQUESTS)
+    return f"{REQUESTS} answers of the server, bodies unchanged, {eventually_counted(cell, peer, way, REQUESTS)}"
 
 
 def connections(cell, peer, way):
     """How many the server has had for one client connection each."""
-    with connect(cell.target) as own:
-        before = int(get(own, "accepted"))
+    with Witness(cell.target) as witness:
         for _ in range(REQUESTS):
             with connect(cell.port) as stream:
-                get(stream, "small")
-        had = int(get(own, "accepted")) - before
+                http(stream, "page")
+        asked_of_server(witness.asked, REQUESTS)
+        had = witness.connections
     if (had < REQUESTS // 2) != way.reuses:
         raise Failed(f"{REQUESTS} client connections had {had} to the server")
     return f"{REQUESTS} client connections had {had} to the server"
@@ -105,11 +107,19 @@ def connections(cell, peer, way):
 def http2_both(cell, peer, way):
     """The client and the server speak nothing else."""
     with connect(cell.target) as stream:
-        stream.sendall(GET.format("small").encode())
+        stream.sendall(b"GET /small HTTP/1.1\r\nHost: bench.example\r\n\r\n")
         if stream.recv(12).startswith(b"HTTP/1"):
             raise Failed("the server speaks HTTP/1 too")
-    asked, _ = h2load(cell, "-n256")
-    return f"HTTP/2 on both sides, {eventually_counted(cell, peer, way, asked)}"
+    sent, body = random.randbytes(BODY), random.randbytes(BODY)
+    (cell.folder / "page.html").write_bytes(sent)
+    for path, asked_with, expected in ("page.html", None, sent), ("echo", body, body):
+        with connect(cell.port) as stream:
+            if http2(stream, path, asked_with) != expected:
+                raise Failed(f"another body of /{path} came than the server has sent")
+    asked = h2load(cell, "-n256")[0] + 2
+    said = cell.children.log(cell.server)
+    asked_of_server(len(re.findall(r"recv \(stream_id=\d+[^)]*\) (?:\x1b\[[0-9;]*m)?:method", said)), asked)
+    return f"HTTP/2 on both sides, bodies unchanged, {eventually_counted(cell, peer, way, asked)}"
 
 
 def carried(cell, peer, way):
@@ -139,17 +149,32 @@ def carried(cell, peer, way):
 
 # What a peer claims that can do this, and by which load it is set up.
 CLAIMS = [
-    ("tcp", "tcp-kept", [unchanged]), ("bulk", "bulk-1-down", [carried]), ("http", "http-64k", [answers]),
+    ("tcp", "tcp-kept", [unchanged]), ("bulk", "bulk-1-down", [unchanged, carried]), ("connect", "idle-connect", [tunnel]),
+    ("http", "http-64k", [answers]),
     ("reuse", "http-new-reuse", [answers, connections]), ("http2", "http2-small", [http2_both]),
     ("detect", "detect-http-64", [answers]), ("detect", "greeting", [unchanged]),
     ("detect-reuse", "detect-http-new", [answers, connections]), ("detect-http2", "detect-http2-small", [http2_both]),
 ]
 
 
+# Servers that a claim brings along, in place of the load's.
+SERVERS = {unchanged: "echo", answers: "witness", connections: "witness"}
+
+
+def one_worker(cell, peer):
+    """One thread does the work. Others may be there that carry nothing."""
+    workers = [thread for thread, title in space.threads(cell.pids) if not peer.is_helper(thread, title)]
+    if len(workers) != 1:
+        raise Failed(f"{len(workers)} threads at work: {', '.join(workers)}")
+
+
 def one(bench, load, peer, way, claim):
+    load = load._replace(server=SERVERS.get(claim, load.server))
     try:
         with In(bench, load, way) as cell:
-            return True, claim(cell, peer, way)
+            found = claim(cell, peer, way)
+            one_worker(cell, peer)
+            return True, f"one thread, {found}"
     except (Failed, OSError) as problem:
         return False, str(problem)
 
@@ -157,6 +182,7 @@ def one(bench, load, peer, way, claim):
 def run(bench, peers, http2):
     """Checks all of them; what was found, in order."""
     results = []
+    bench = bench._replace(nghttpd=NGHTTPD)
     for peer in peers:
         for need, name, claims in CLAIMS:
             load = by_name(name)
@@ -165,9 +191,7 @@ def run(bench, peers, http2):
                 continue
             for way in ways:
                 for claim in claims:
-                    # The same configuration before a server that sends back.
-                    asked = load._replace(server="echo") if claim is unchanged else load
-                    is_good, what = one(bench, asked, peer, way, claim)
+                    is_good, what = one(bench, load, peer, way, claim)
                     title = " ".join(filter(None, (peer.name, way.name)))
                     results.append({"way": title, "need": need, "good": is_good, "what": what})
                     print(f"{'ok' if is_good else 'WRONG':<6} {title:<30} {need:<13} {what}", flush=True)

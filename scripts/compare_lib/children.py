@@ -1,10 +1,11 @@
 """The processes that a run starts. All end with it, by their pid."""
 
 import os
+import signal
 import subprocess
 import time
 
-from .space import end_with_parent, family, listening
+from .space import end_with_parent, listening
 
 START = 20  # Seconds that a proxy has to listen.
 
@@ -42,7 +43,10 @@ class Children:
 
     def said(self, process):
         """The end of what a process has said on stderr."""
-        return (self.folder / f"{process.label}.log").read_text(errors="replace")[-2000:].strip()
+        return self.log(process)[-2000:].strip()
+
+    def log(self, process):
+        return (self.folder / f"{process.label}.log").read_text(errors="replace")
 
     def wait_for(self, process, port):
         """Until something listens there. It is not connected to: some count that, and one is confused by it."""
@@ -55,19 +59,19 @@ class Children:
 
 
 def end(process):
-    """A process and its descendants; those that do not go are killed."""
+    """A process and its descendants; those that do not go are killed, also where it has ended before them."""
     if process.poll() is None:
-        pids = family(process.pid)
         process.terminate()
         try:
             process.wait(3)
         except subprocess.TimeoutExpired:
-            for pid in pids:
-                try:
-                    os.kill(pid, 9)
-                except ProcessLookupError:
-                    pass
-            process.wait()
+            pass
+    try:
+        # Its group has all of them: nothing that is started here makes another one.
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe:
             pipe.close()

@@ -10,6 +10,7 @@ import time
 from . import space
 from .cell import ANSWER
 from .children import Failed
+from .talk import TALKS
 
 WARM = 0.25  # Seconds, or that share of a run if it is less.
 GREETINGS = 50
@@ -76,6 +77,12 @@ def h2load(cell, *arguments):
     return succeeded, usage.ru_utime + usage.ru_stime
 
 
+def log_latencies(text):
+    """Of h2load's log: start, status, time in microseconds. A time of 0 is that of a request that the end has cut off."""
+    took = sorted(filter(None, (int(line.split()[2]) for line in text.splitlines())))
+    return {"p50": percentile(took, 0.5), "p99": percentile(took, 0.99), "p99.9": percentile(took, 0.999)}
+
+
 def http2(cell):
     path, connections, streams = cell.load.arguments
     h2load(cell, f"-n{connections * streams * 4}")
@@ -84,33 +91,23 @@ def http2(cell):
     count, ended = h2load(cell, f"-D{round(cell.bench.seconds * 1000)}ms", f"--log-file={log}")
     after = cell.mark(ended=ended)
     spent = cell.between(before, after)
-    # Start, status, time: microseconds. 0 is a request that the end has cut off.
-    took = sorted(int(line.split()[2]) for line in log.read_text().splitlines())
-    shares = {"p50": percentile(took, 0.5), "p99": percentile(took, 0.99), "p99.9": percentile(took, 0.999)}
-    return {**costs(spent, count, 1e6), "rate": count / spent["wall"], **shares, "requests": count}
-
-
-def exchange(cell, stream, message):
-    if message:
-        stream.sendall(message)
-        if not stream.recv(4096):
-            raise Failed("an idle connection was closed")
+    return {**costs(spent, count, 1e6), "rate": count / spent["wall"], **log_latencies(log.read_text()), "requests": count}
 
 
 def idle(cell):
-    message, = cell.load.arguments
+    talk = TALKS[cell.load.arguments[0]]
     count = cell.bench.connections
     held = []
     try:
         # Code and tables that the first connections need are not counted to the others.
         for _ in range(16):
             with socket.create_connection(("127.0.0.1", cell.port), 20) as stream:
-                exchange(cell, stream, message)
+                talk(stream, cell.target)
         settle(cell)
         before = space.resident(cell.pids)
         for _ in range(count):
             held.append(socket.create_connection(("127.0.0.1", cell.port), 20))
-            exchange(cell, held[-1], message)
+            talk(held[-1], cell.target)
         settle(cell)
         grown = space.resident(cell.pids) - before
     finally:

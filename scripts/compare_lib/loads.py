@@ -6,6 +6,8 @@ from typing import NamedTuple
 PROXY, STATS = 8000, 8001
 SERVERS = {"echo": 9001, "source": 9002, "sink": 9003, "http": 9004, "greeting": 9005}
 NGHTTPD = 9006
+# Of --check: one that counts.
+WITNESS = 9007
 
 
 class Load(NamedTuple):
@@ -55,11 +57,16 @@ LOADS = [
          "detect-http2", "http2", "nghttpd", arguments=("small", 8, 32)),
     Load("detect-http2-64k", "HTTP/2 on a port with detection: GET of 64 KiB, 8 connections of 32 streams",
          "detect-http2", "http2", "nghttpd", arguments=("64k", 8, 32)),
-    Load("idle-unused", "Memory of a connection that has said nothing yet", "idle", "idle", "echo", "B/connection", (b"",)),
+    Load("idle-unused", "Memory of a connection that has said nothing yet", "idle", "idle", "echo", "B/connection",
+         ("nothing",)),
     Load("idle-tcp", "Memory of an idle connection, after 100 bytes each way", "idle", "idle", "echo", "B/connection",
-         (b"\1" * 100,)),
+         ("tcp",)),
     Load("idle-http", "Memory of an idle HTTP/1 connection, after a request", "idle-http", "idle", "http", "B/connection",
-         (b"GET /small HTTP/1.1\r\nHost: bench.example\r\n\r\n",)),
+         ("http",)),
+    Load("idle-http2", "Memory of an idle HTTP/2 connection, after a request", "idle-http2", "idle", "nghttpd", "B/connection",
+         ("http2",)),
+    Load("idle-connect", "Memory of an idle CONNECT tunnel, after 100 bytes each way", "idle-connect", "idle", "echo",
+         "B/connection", ("connect",)),
     Load("start", "Resident memory at start", "any", "start", "echo", "MB"),
     Load("ping", "Ping-pong of 100 bytes: one connection", "tcp", "requests", "echo",
          arguments=requests("tcp", 1, "kept")),

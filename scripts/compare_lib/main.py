@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -51,23 +52,74 @@ def processors(text):
     return first, second
 
 
+def positive(number):
+    """A reader of such numbers."""
+    def read(text):
+        try:
+            value = number(text)
+        except ValueError:
+            value = math.nan
+        if not 0 < value < math.inf:
+            raise argparse.ArgumentTypeError(f"{text} is no {'whole ' if number is int else ''}number above 0")
+        return value
+    return read
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def default_rounds(is_quick):
+    return 2 if is_quick else 5
+
+
+def default_seconds(is_quick):
+    return 0.4 if is_quick else 2
+
+
+def default_processors():
+    return tuple(sorted(os.sched_getaffinity(0))[:2])
+
+
+def writable(folder):
+    """The folder, made where it is not there. OSError: nothing can be written there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        return folder.resolve()
+
+
+def look_ahead(parser, options):
+    """What would else fail after minutes."""
+    out = options.out or Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "compare"
+    try:
+        options.out = writable(out)
+    except OSError as error:
+        parser.error(f"--out {out}: {error.strerror}")
+    for name in "WAYSIDE", "WAYSIDE_LOAD":
+        program = os.environ.get(name)
+        if program and not shutil.which(program):
+            parser.error(f"{name}={program}: there is no such program")
+
+
 def arguments():
-    parser = argparse.ArgumentParser(prog="scripts/compare", description=HELP,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="scripts/compare", description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="2 rounds of 0.4 s, with haproxy, nginx and sslh")
     parser.add_argument("--check", action="store_true", help="prove what each configuration does, and measure nothing")
     parser.add_argument("--no-install", action="store_true", help="use the peers that are here")
     parser.add_argument("--docs", action="store_true", help="write docs/performance.md and .svg as well")
     parser.add_argument("--peers", type=names, help=f"of {', '.join(PEERS)}; default {','.join(DEFAULT)}")
     parser.add_argument("--loads", type=names, help="by their names, or how those begin; default all")
-    parser.add_argument("--rounds", type=int, help="undisturbed runs of each; default 5")
-    parser.add_argument("--seconds", type=float, help="of a run; default 2")
+    parser.add_argument("--rounds", type=positive(int), help="undisturbed runs of each; default 5")
+    parser.add_argument("--seconds", type=positive(float), help="of a run; default 2")
     parser.add_argument("--processors", type=processors, metavar="A,B",
                         help="the proxy's, and that of load and server; default the first two")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the files go; default target/compare")
     options = parser.parse_args()
-    options.rounds = options.rounds or (2 if options.quick else 5)
-    options.seconds = options.seconds or (0.4 if options.quick else 2)
+    options.rounds = options.rounds or default_rounds(options.quick)
+    options.seconds = options.seconds or default_seconds(options.quick)
     options.peers = options.peers or ([name for name in DEFAULT if name != "envoy"] if options.quick else DEFAULT)
     unknown = set(options.peers) - set(PEERS)
     if unknown:
@@ -76,7 +128,8 @@ def arguments():
         options.loads = loads.chosen(options.loads)
     except ValueError as why:
         parser.error(str(why))
-    options.processors = options.processors or tuple(sorted(os.sched_getaffinity(0))[:2])
+    options.processors = options.processors or default_processors()
+    look_ahead(parser, options)
     return options
 
 
@@ -85,29 +138,38 @@ def give_up(why):
     sys.exit(NOT_HERE)
 
 
-def found(peers):
-    """Those that are here, with their versions; a line for each that is not."""
-    here, versions = [], {}
+def found(peers, may_install):
+    """Those that are here, with their versions; and why each of the others is not, which is told as well."""
+    here, versions, missing = [], {}, {}
     for peer in peers:
         try:
+            if may_install:
+                peer.install()
             versions[peer.name] = peer.find()
         except NotHere as why:
             print(f"skipped: {peer.name}: {why}", file=sys.stderr)
+            missing[peer.name] = str(why)
             continue
         here.append(peer)
-    return here, versions
+    return here, versions, missing
+
+
+def not_run(asked_for, missing):
+    """Why peers have no row."""
+    others = {name: peer.left_out for name, peer in PEERS.items() if name not in asked_for}
+    return {**missing, **others}
 
 
 def measure(options, bench, peers, versions):
     """Runs all loads, and writes what came of them after each: a run that is stopped has its part."""
-    everything = {**describe(options), "versions": versions, "idle connections": bench.connections,
+    everything = {**describe(options), "versions": versions, "not run": options.not_run, "idle connections": bench.connections,
                   "command": asked(options), "loads": []}
     results = everything["loads"]
     begun = time.monotonic()
     for nth, load in enumerate(options.loads, 1):
         print(f"{load.name}: {load.title}", file=sys.stderr, flush=True)
         until = begun + QUICK * nth / len(options.loads) if options.quick else math.inf
-        results.append(figures.result(load, rounds.run(bench, load, peers, options.rounds, until)))
+        results.append(figures.result(load, rounds.run(bench, load, peers, options.rounds, until), options.rounds))
         write(options.out / "compare", everything)
     if options.docs:
         write(ROOT / "docs/performance", everything)
@@ -126,7 +188,14 @@ def asked(options):
     words = ["scripts/compare"] + [word for word, given in (("--quick", options.quick), ("--docs", options.docs)) if given]
     if len(options.loads) < len(loads.LOADS):
         words.append("--loads " + ",".join(load.name for load in options.loads))
-    return " ".join([*words, "--peers " + ",".join(options.peers)])
+    words.append("--peers " + ",".join(options.peers))
+    if options.rounds != default_rounds(options.quick):
+        words.append(f"--rounds {options.rounds}")
+    if options.seconds != default_seconds(options.quick):
+        words.append(f"--seconds {options.seconds:g}")
+    if options.processors != default_processors():
+        words.append("--processors {},{}".format(*options.processors))
+    return " ".join(words)
 
 
 def write(base, everything):
@@ -137,21 +206,31 @@ def write(base, everything):
     picture.write_text(chart.svg(everything))
 
 
+def stop(number, _):
+    """Ends all that runs. A second signal would interrupt that."""
+    for each in signal.SIGTERM, signal.SIGHUP, signal.SIGINT:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def main():
     options = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for each in signal.SIGTERM, signal.SIGHUP:
+        # nohup has us go on.
+        if signal.getsignal(each) != signal.SIG_IGN:
+            signal.signal(each, stop)
     if len(os.sched_getaffinity(0)) < 2:
         give_up("one processor only")
     if not options.no_install:
         install(options.peers)
-    peers, versions = found([Direct(), Wayside(), *(PEERS[name] for name in options.peers)])
+    asked_for = [Direct(), Wayside(), *(PEERS[name] for name in options.peers)]
+    peers, versions, missing = found(asked_for, not options.no_install)
+    options.not_run = not_run(options.peers, missing)
     helper = os.environ.get("WAYSIDE_LOAD") or build("--example", "load") / "examples/load"
     has_http2 = bool(shutil.which("h2load") and shutil.which("nghttpd"))
     if not has_http2:
         print("skipped: HTTP/2: there is no h2load or nghttpd; as root: apt-get install nghttp2", file=sys.stderr)
         options.loads = [load for load in options.loads if load.driver != "http2"]
-    options.out = (options.out or Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "compare").resolve()
-    options.out.mkdir(parents=True, exist_ok=True)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:

@@ -1,5 +1,9 @@
 """What was measured, as text: one table for the terminal and for Markdown."""
 
+from .figures import ENOUGH
+
+# Characters of a problem that a table has.
+LONGEST_PROBLEM = 120
 COLUMNS = ["load", "proxy", "cost: median (min to max)", "both", "rate", "p50", "p99", "p99.9", "ratio", "goal"]
 
 
@@ -32,20 +36,34 @@ def goal(each):
     limit = f"{what}≤ {number(each['limit'])}{whom}"
     if each["result"] is None:
         return f"{limit}: not measured"
-    return f"{limit}: {number(each['result'])} {'met' if each['met'] else 'MISSED'}"
+    return f"{limit}: {number(each['result'])} {'met' if each['met'] else 'MISSED'}{of_few(each)}"
+
+
+def of_few(each):
+    """On how many runs a goal rests, where those are few."""
+    runs = each["runs"]
+    if runs == 0:
+        return ", of disturbed runs"
+    return f", of {runs} run{'' if runs == 1 else 's'}" if runs < ENOUGH else ""
+
+
+def short(problem):
+    """A problem in a table; the JSON has all of it."""
+    words = " ".join(problem.split())
+    return words if len(words) <= LONGEST_PROBLEM else words[:LONGEST_PROBLEM - 1] + "…"
 
 
 def line(result, row):
     figures = row["figures"]
     if row["problem"]:
-        return [row["title"], f"- ({row['problem']})"] + [""] * 6
+        return [row["title"], f"- ({short(row['problem'])})"] + [""] * 6
     if row["peer"] == "direct" and result["unit"] != "ms":
         cost = "-"
     elif "cost" in figures:
         cost = "{} ({} to {})".format(*(number(figures["cost"][key]) for key in ("median", "min", "max")))
     else:
         cost = "-"
-    mark = " ~" if row["filled"] else ""
+    mark = f" (n {row['undisturbed']})" if 0 < row["undisturbed"] < row["rounds"] else " ~" if row["filled"] else ""
     return [row["title"], cost + mark, median(figures, "both"), rate(result, figures),
             *(median(figures, name) for name in ("p50", "p99", "p99.9")), number(row["ratio"])]
 

@@ -41,12 +41,28 @@ def entries(load, peers):
     return found
 
 
-def measure(bench, load, entry):
-    """One run of one of them; kept as a sample, or as a disturbed one."""
+def driven(load, way, cell):
+    """The figures of one run. A proxy that did not live through it, or that took no time, has none."""
+    # Its processes are noted: some drivers look at none.
+    cell.must_live()
+    try:
+        figures = DRIVERS[load.driver](cell)
+    except (Failed, OSError) as problem:
+        # That it is gone says more than what broke with it.
+        cell.must_live(str(problem))
+        raise
+    cell.must_live()
+    if way.configure and figures["cost"] <= 0:
+        raise Failed(f"a cost of {figures['cost']:.3g}: that is no measurement")
+    return figures
+
+
+def measure(bench, load, entry, nth):
+    """One run of one of them, in this round; kept as a sample, or as a disturbed one."""
     try:
         with In(bench, load, entry.way) as cell:
-            figures = DRIVERS[load.driver](cell)
-    except Failed as problem:
+            figures = {"round": nth, **driven(load, entry.way, cell)}
+    except (Failed, OSError) as problem:
         entry.problems.append(str(problem))
         print(f"\n{load.name}: {entry.title}: {problem}", file=sys.stderr)
         return
@@ -72,5 +88,5 @@ def run(bench, load, peers, rounds, until):
         wanted = [entry for entry in rows if needs_more(load, entry, rounds, time.monotonic() > until)]
         # Each begins in turn.
         for entry in wanted[nth % max(1, len(wanted)):] + wanted[:nth % max(1, len(wanted))]:
-            measure(bench, load, entry)
+            measure(bench, load, entry, nth)
     return rows

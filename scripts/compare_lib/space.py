@@ -5,12 +5,14 @@ import fcntl
 import os
 import socket
 import struct
+import time
 from pathlib import Path
 from typing import NamedTuple
 
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
+CPUCLOCK_SCHED = 2
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 SYSCTL = Path("/proc/sys/net/ipv4")
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -60,28 +62,55 @@ def end_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)
 
 
+def told(path):
+    """What a file below /proc says: nothing where its process or thread has just ended."""
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def family(pid):
     """A process and its descendants."""
     found = [pid]
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        for child in told(task / "children").split():
             found += family(int(child))
     return found
 
 
+def threads(pids):
+    """The name of each thread of these, and the title of its process."""
+    found = []
+    for pid in pids:
+        title = told(Path(f"/proc/{pid}/cmdline")).replace("\0", " ")
+        found += [(told(task / "comm").strip(), title) for task in Path(f"/proc/{pid}/task").glob("*")]
+    return found
+
+
+def is_alive(pid):
+    """Whether it still runs: one that has ended may be there until its parent asks."""
+    state = told(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return bool(state) and state[0] not in "ZX"
+
+
 def processor_time(pids):
-    """Seconds that these have run, in user mode and in the kernel, all threads."""
+    """Seconds that these have run, in user mode and in the kernel, all threads: also those that have ended."""
     nanoseconds = 0
     for pid in pids:
-        for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-            nanoseconds += int(task.read_text().split()[0])
+        try:
+            # The clock of a process, as clock_getcpuclockid(3) gives it: the scheduler's account.
+            nanoseconds += time.clock_gettime_ns(~pid << 3 | CPUCLOCK_SCHED)
+        except OSError:
+            # It has ended.
+            pass
     return nanoseconds / 1e9
 
 
 def resident(pids):
     """Bytes of resident memory."""
-    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    fields = [told(Path(f"/proc/{pid}/statm")).split() for pid in pids]
+    return sum(int(field[1]) for field in fields if field) * os.sysconf("SC_PAGE_SIZE")
 
 
 def softirq_threads(processors):

@@ -46,17 +46,26 @@ class Peer:
 
     name = ""
     package = None
+    # Why it has no row where it was not asked for.
+    left_out = "it was left out by --peers"
     ways = {}
 
+    def install(self):
+        """Gets it where no package of Debian has it."""
+
     def find(self):
-        """Makes it ready to be started, and says its version."""
+        """Makes it ready to be started, and says its version. Changes nothing on the machine."""
         raise NotImplementedError
 
     def ways_for(self, need):
         """A list of Way, or a text."""
         # Idle connections are held in the ways that carry them.
-        other = {"idle": "tcp", "idle-http": "http"}.get(need)
+        other = {"idle": "tcp", "idle-http": "http", "idle-http2": "http2", "idle-connect": "connect"}.get(need)
         return self.ways.get(need) or self.ways.get(other, "it has no such mode")
+
+    def is_helper(self, thread, title):
+        """Whether a thread of it carries nothing, by its name and the title of its process."""
+        return False
 
     def counted(self, place):
         """The HTTP requests that it has counted."""
@@ -92,4 +101,5 @@ def as_yaml(tree):
     return json.dumps(tree, indent=1)
 
 
+NO_TUNNELS = "it opens no tunnels by CONNECT"
 LISTEN = f"127.0.0.1:{PROXY}"

@@ -2,7 +2,7 @@
 
 import socket
 
-from .base import LISTEN, Peer, Way, said, version_in
+from .base import LISTEN, NO_TUNNELS, Peer, Way, said, version_in
 
 # Time limits have no default, and it warns without. One thread: that is what is compared.
 HEAD = """global
@@ -60,7 +60,8 @@ class Haproxy(Peer):
         detect_reuse = Way("detect, reuse always", self.config(DETECT, reuse=REUSE), counts_http=True, reuses=True)
         self.ways = {
             "tcp": [tcp], "bulk": [tcp, splice], "http": [http], "reuse": [reuse], "http2": [http2], "detect": [detect],
-            "detect-reuse": [detect_reuse], "detect-http2": [detect], "any": [http],
+            "detect-reuse": [detect_reuse], "detect-http2": [detect], "connect": NO_TUNNELS,
+            "any": [http],
         }
 
     def plain(self, mode, more="", protocol=""):

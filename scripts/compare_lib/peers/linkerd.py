@@ -9,6 +9,7 @@ class Linkerd(Peer):
     """The data plane of Linkerd."""
 
     name = "linkerd"
+    left_out = "it is in no registry (LINKERD2_PROXY names one), and not run without its control plane"
 
     def find(self):
         program = os.environ.get("LINKERD2_PROXY")

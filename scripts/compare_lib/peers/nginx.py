@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from .base import LISTEN, NotHere, Peer, Way, page, said, version_in
+from .base import LISTEN, NO_TUNNELS, NotHere, Peer, Way, page, said, version_in
 from ..loads import STATS
 
 STREAM = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
@@ -47,7 +47,8 @@ class Nginx(Peer):
         http2 = Way("http/2, grpc_pass", self.config(HTTP, protocol=" http2", passes=GRPC_PASS), counts_http=True)
         self.ways = {
             "tcp": [stream], "bulk": [stream], "http": [http], "reuse": [http], "http2": [http2], "detect": NO_DETECTION,
-            "detect-reuse": NO_DETECTION, "detect-http2": NO_DETECTION, "any": [http],
+            "detect-reuse": NO_DETECTION, "detect-http2": NO_DETECTION, "connect": NO_TUNNELS,
+            "any": [http],
         }
 
     def config(self, text, **values):
@@ -63,6 +64,9 @@ class Nginx(Peer):
         if not STREAM.exists():
             raise NotHere(f"there is no {STREAM}; as root: apt-get install libnginx-mod-stream")
         return version_in(said(self.program, "-v"))
+
+    def is_helper(self, thread, title):
+        return title.startswith("nginx: master process ")
 
     def counted(self, place):
         # "accepts handled requests", with those that ask here.

@@ -1,6 +1,6 @@
 """sslh, of Debian: a protocol multiplexer. It looks at the first bytes, and copies the rest."""
 
-from .base import Peer, Way, said, version_in
+from .base import NO_TUNNELS, Peer, Way, said, version_in
 from ..loads import PROXY
 
 NO_HTTP = "it copies bytes behind the first ones: no requests, no reuse"
@@ -23,6 +23,7 @@ class Sslh(Peer):
         anything, detect = Way("anyprot", self.config("anyprot")), Way("detect", self.config("http", "anyprot"))
         self.ways = {"tcp": [anything], "bulk": [anything], "idle": FEW, "http": NO_HTTP, "reuse": NO_HTTP, "http2": NO_HTTP,
                      "detect": [detect], "detect-reuse": NO_HTTP, "detect-http2": "it knows no HTTP/2 without TLS",
+                     "connect": NO_TUNNELS,
                      "any": [anything]}
 
     def config(self, *names):

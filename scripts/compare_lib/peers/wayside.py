@@ -31,15 +31,18 @@ class Wayside(Peer):
         plain = Way("", self.command(), counts_http=True, splices=True)
         # Requests are steered to connections that are kept, as the peers do it.
         reuse = Way("--http-reuse", self.command("--http-reuse"), counts_http=True, reuses=True)
+        tunnels = Way("as an HTTP proxy", self.command(forwards=False), counts_http=True, splices=True)
         self.ways = {
             "tcp": [plain], "bulk": [plain], "http": [plain], "reuse": [reuse], "http2": [plain],
-            "detect": [plain], "detect-reuse": [reuse], "detect-http2": [plain], "any": [plain],
+            "detect": [plain], "detect-reuse": [reuse], "detect-http2": [plain], "connect": [tunnels],
+            "any": [plain],
         }
 
-    def command(self, *options):
+    def command(self, *options, forwards=True):
         def configure(place):
-            return [self.program, "run", "--inbound-listen=off", "--outbound-listen=off",
-                    f"--admin-listen=127.0.0.1:{STATS}", f"--forward={LISTEN}=127.0.0.1:{place.target}", *options]
+            listens = ["--outbound-listen=off", f"--forward={LISTEN}=127.0.0.1:{place.target}"] if forwards else [
+                f"--outbound-listen={LISTEN}"]
+            return [self.program, "run", "--inbound-listen=off", f"--admin-listen=127.0.0.1:{STATS}", *listens, *options]
         return configure
 
     def find(self):

@@ -122,8 +122,8 @@ impl Worker {
         for event in &*events {
             self.mark(event);
         }
-        self.serve();
-        self.accept();
+        let served = self.serve();
+        self.accept(served);
         self.close();
         self.expire();
         self.kit.access_log.flush(self.kit.instant);
@@ -213,10 +213,11 @@ impl Worker {
         }
     }
 
-    /// One turn for each flow that is queued now; those that want another come after all others.
-    fn serve(&mut self) {
-        for _ in 0..self.queue.len() {
-            let Some(slot) = self.queue.pop_front() else { return };
+    /// One turn for each flow that is queued now; those that want another come after all others. Returns how many were queued.
+    fn serve(&mut self) -> usize {
+        let count = self.queue.len();
+        for _ in 0..count {
+            let Some(slot) = self.queue.pop_front() else { break };
             let Some(flow) = self.flows.get_mut(slot as usize) else { continue };
             flow.set_queued(false);
             match flow.turn(&mut self.kit) {
@@ -224,6 +225,7 @@ impl Worker {
                 next => self.settle(slot, next),
             }
         }
+        count
     }
 
     /// Closing two sockets takes as long as to pass a request on, so it comes when nobody waits for this turn any more.

@@ -20,8 +20,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Connections accepted of one listener in a turn: one costs as much as two requests of those that are there.
-const BUDGET: usize = 8;
+/// Connections accepted of one listener in a turn: as many as were served in it, for one costs as much as two or three requests,
+/// and neither those that are there nor the new ones may wait for all of the others.
+const LEAST: usize = 8;
+const MOST: usize = 64;
 /// How long accepting pauses when the system has no descriptor or memory to give.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -31,6 +33,8 @@ pub(super) struct Accepting {
     pipes: usize,
     idle: usize,
     generation: u32,
+    /// The listener that begins: the one behind that which had something last.
+    first: usize,
     /// At the limit; told once.
     is_full: bool,
     /// Set while the system has nothing to give.
@@ -60,6 +64,7 @@ impl Accepting {
             pipes,
             idle,
             generation: 0,
+            first: 0,
             is_full: false,
             paused_until: None,
             errors: Gate::default(),
@@ -104,12 +109,20 @@ impl Worker {
             && self.accepting.paused_until.is_none_or(|until| until <= self.kit.now)
     }
 
-    pub(super) fn accept(&mut self) {
+    /// Accepts what waits, after so many connections had their turn.
+    pub(super) fn accept(&mut self, served: usize) {
         if self.accepting.retry_at() <= self.kit.now {
             self.accepting.paused_until = None;
         }
-        for index in 0..self.listeners.len() {
-            self.accept_from(index, BUDGET);
+        if !self.has_room() {
+            // What is over has places to give.
+            self.close();
+        }
+        let (first, count) = (self.accepting.first, self.listeners.len());
+        for index in (first..count).chain(0..first) {
+            if self.accept_from(index, served.clamp(LEAST, MOST)) > 0 {
+                self.accepting.first = (index + 1) % count;
+            }
         }
     }
 

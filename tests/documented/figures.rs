@@ -8,7 +8,7 @@ use wayside::worker::room::Room;
 
 /// What the document says, and the line of the code that makes it true.
 const FIGURES: &[(&str, &str, &str)] = &[
-    ("| accepted in a turn from one listener | 8 |", "src/worker/accept.rs", "BUDGET: usize = 8;"),
+    ("served in it, 8 to 64 |", "src/worker/accept.rs", "MOST: usize = 64;"),
     ("RLIMIT_NOFILE − 64 − 2 a pipe − 1 a kept connection", "src/worker/room.rs", "RESERVE: usize = 64;"),
     ("accepting pauses for 100 ms", "src/worker/accept.rs", "PAUSE: Duration = Duration::from_millis(100);"),
     ("one for 32 descriptors, 512 at most", "src/worker/room.rs", "DESCRIPTORS_PER_PIPE: usize = 32;"),

@@ -117,17 +117,17 @@ macro_rules! pair {
 #[test]
 fn a_thousand_that_send_nothing() {
     let pair = pair!();
-    let before = pair.abused.rss();
+    let before = pair.abused.own_memory();
     let idle: Vec<_> = (0..CONNECTIONS).map(|_| pair.victim()).collect();
     pair.fare_alike("1,000 silent connections");
-    let grown = pair.abused.rss().saturating_sub(before);
+    let grown = pair.abused.own_memory().saturating_sub(before);
     assert!(grown <= 2 * MB, "{grown} bytes of memory for {} silent connections", idle.len());
 }
 
 #[test]
 fn a_thousand_with_half_a_request_line() {
     let pair = pair!();
-    let before = pair.abused.rss();
+    let before = pair.abused.own_memory();
     // Not held back: it waits at the server, and detection keeps no more of it than it needs.
     let half = [b"GET /".as_slice(), &[b'a'; 3_000]].concat();
     let clients: Vec<_> = (0..CONNECTIONS).map(|_| pair.victim()).collect();
@@ -135,7 +135,7 @@ fn a_thousand_with_half_a_request_line() {
         client.write_all(&half).expect("to write");
     }
     pair.fare_alike("1,000 half request lines");
-    let grown = pair.abused.rss().saturating_sub(before);
+    let grown = pair.abused.own_memory().saturating_sub(before);
     println!("{grown} bytes of memory");
     assert!(grown <= 8 * MB, "{grown} bytes of memory for {CONNECTIONS} half request lines");
 }
@@ -143,7 +143,7 @@ fn a_thousand_with_half_a_request_line() {
 #[test]
 fn a_thousand_with_a_byte_a_second() {
     let pair = pair!();
-    let before = pair.abused.rss();
+    let before = pair.abused.own_memory();
     let clients: Vec<_> = (0..CONNECTIONS).map(|_| pair.victim()).collect();
     let over = AtomicBool::new(false);
     let line = b"GET /a-very-long-path-that-comes-byte-by-byte HTTP/1.1\r\n";
@@ -166,7 +166,7 @@ fn a_thousand_with_a_byte_a_second() {
         over.store(true, Ordering::Relaxed);
         measured.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
-    let grown = pair.abused.rss().saturating_sub(before);
+    let grown = pair.abused.own_memory().saturating_sub(before);
     assert!(grown <= 3 * MB, "{grown} bytes of memory for {CONNECTIONS} trickles");
 }
 
@@ -174,7 +174,7 @@ fn a_thousand_with_a_byte_a_second() {
 #[track_caller]
 fn measure_during(pair: &Pair, what: &str, abuse: impl Fn(usize) + Sync) {
     let over = AtomicBool::new(false);
-    let before = pair.abused.rss();
+    let before = pair.abused.own_memory();
     std::thread::scope(|scope| {
         for first in 0..2 {
             let (over, abuse) = (&over, &abuse);
@@ -192,7 +192,7 @@ fn measure_during(pair: &Pair, what: &str, abuse: impl Fn(usize) + Sync) {
         over.store(true, Ordering::Relaxed);
         measured.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
-    let grown = pair.abused.rss().saturating_sub(before);
+    let grown = pair.abused.own_memory().saturating_sub(before);
     assert!(grown <= 6 * MB, "{what}: {grown} bytes of memory");
     assert_eq!(pair.abused.get("/live").0, 200, "{what}: admin does not answer");
 }
@@ -242,7 +242,7 @@ fn a_long_scrape_read_byte_by_byte_delays_nobody() {
     make_series(&pair, SERIES);
     let (status, text) = pair.abused.get("/metrics");
     assert!(status == 200 && text.len() > SERIES * 1_000, "only {} bytes of metrics", text.len());
-    let before = pair.abused.rss();
+    let before = pair.abused.own_memory();
     let over = AtomicBool::new(false);
     let read_slowly = || {
         let mut stream = connect(pair.abused.admin()).expect("admin");
@@ -264,7 +264,7 @@ fn a_long_scrape_read_byte_by_byte_delays_nobody() {
         over.store(true, Ordering::Relaxed);
         measured.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
-    let grown = pair.abused.rss().saturating_sub(before);
+    let grown = pair.abused.own_memory().saturating_sub(before);
     assert!(grown <= 4 * MB, "{grown} bytes of memory for 20 slow readers");
     // And quick ones, compressed and not, one after the other.
     for ask in ["", "Accept-Encoding: gzip\r\n"] {

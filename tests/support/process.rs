@@ -288,8 +288,17 @@ impl Wayside {
 
     /// Its resident memory in bytes.
     pub fn rss(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// Bytes of resident memory that are its own. The rest is pages of the program file, which come with whatever code runs.
+    pub fn own_memory(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let status = self.proc_file("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect(name);
         1024 * line.split_whitespace().next().and_then(|word| word.parse::<u64>().ok()).expect("kilobytes")
     }
 

@@ -2,6 +2,7 @@
 //!
 //! One test, so that it takes one of the runner's threads while the other tests go on beside it.
 
+use std::io::Read;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -118,8 +119,10 @@ fn a_host_vanishes(family: Family, is_client: bool, pause: Option<Duration>) {
         if let Some(pause) = pause {
             std::thread::sleep(pause); // pace: the pause is what is tested
         }
-        // It reads up to the end, so the window is open as the cable is pulled.
         receive_exactly(lost, 64 * MB, 1, SIZES).expect("bytes");
+        // It reads up to the end, so the window is open as the cable is pulled.
+        lost.set_read_timeout(Some(LIMIT)).expect("a time-out");
+        scope.spawn(|| while matches!((&*lost).read(&mut [0; 1 << 16]), Ok(1..)) {});
         host.ip(&["link", "set", "eth0", "down"]);
         let began = Instant::now();
         let error = sender.join().expect("the sender").expect_err("a reset");
